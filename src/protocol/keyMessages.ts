@@ -1,0 +1,303 @@
+// The key plane's binary messages, made by the custodian and read by participants; the control process only carries them.
+// Formats: PROTOCOL.md, "Key messages". Every field has a fixed length or its length before it; every signature and
+// HPKE `info` begins with a label of its own.
+
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { epochId, lease, lengths, protocolVersion, roles, triggers } from './names.ts';
+import type { EpochId, Lease, Role, Trigger } from './names.ts';
+
+/** First byte of each message; welcome and rekey travel as binary WebSocket messages. */
+export const keyMessageTypes = { admission: 1, welcome: 2, rekey: 3 } as const;
+
+/** Children of an inner node of the key tree. */
+export const treeDegree = 4;
+/** Levels above the leaves: 4¹⁰ is a million places. */
+export const maxTreeHeight = 10;
+
+const sealedKeyBytes = lengths.key + lengths.tag;
+
+/** What both ends bind the admission to: HPKE's `info`, and the first part of what the server signs. */
+export interface AdmissionTerms {
+  readonly incarnation: Uint8Array; // 16 bytes
+  readonly meeting: string;
+  readonly participant: string;
+  readonly role: Role;
+  readonly lease: Lease;
+  readonly publicKey: Uint8Array; // X25519, 32 bytes
+  readonly tokenId: string;
+  /** Counts the admissions of an incarnation from 1. */
+  readonly number: number;
+  /** No epoch before this one will ever be given to this admission. */
+  readonly firstEpoch: EpochId;
+}
+
+export interface Admission {
+  readonly terms: AdmissionTerms;
+  /** HPKE's encapsulated key, 32 bytes. */
+  readonly enc: Uint8Array;
+  /** Ed25519 over `admissionSignatureInput`. */
+  readonly signature: Uint8Array;
+}
+
+/** The bytes of HPKE's `info`. */
+export const encodeAdmissionTerms = (terms: AdmissionTerms): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 admission')
+    .u8(protocolVersion)
+    .fixed(terms.incarnation, lengths.incarnation)
+    .text(terms.meeting)
+    .text(terms.participant)
+    .u8(roles.indexOf(terms.role))
+    .u32(terms.lease)
+    .fixed(terms.publicKey, lengths.publicKey)
+    .text(terms.tokenId)
+    .u32(terms.number)
+    .u32(terms.firstEpoch)
+    .finish();
+
+const readTerms = (bytes: Uint8Array): AdmissionTerms => {
+  const reader = new ByteReader(bytes, 'key_message_malformed');
+  if (reader.text() !== 'latchkey/1 admission') reader.fail('not an admission');
+  if (reader.u8() !== protocolVersion) reader.fail('another protocol version');
+  const terms = {
+    incarnation: reader.fixed(lengths.incarnation),
+    meeting: reader.text(),
+    participant: reader.text(),
+    role: roles[reader.u8()] ?? reader.fail('no such role'),
+    lease: readLease(reader),
+    publicKey: reader.fixed(lengths.publicKey),
+    tokenId: reader.text(),
+    number: reader.u32(),
+    firstEpoch: epochId(reader.u32()),
+  };
+  reader.end();
+  return terms;
+};
+
+const readLease = (reader: ByteReader): Lease => {
+  const value = reader.u32();
+  return value === 0 ? reader.fail('lease 0') : lease(value);
+};
+
+/** What the server's Ed25519 key signs of an admission. */
+export const admissionSignatureInput = (terms: AdmissionTerms, enc: Uint8Array): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 sign admission')
+    .sized(encodeAdmissionTerms(terms))
+    .fixed(enc, lengths.encapsulated)
+    .finish();
+
+export const encodeAdmission = ({ terms, enc, signature }: Admission): Uint8Array =>
+  new ByteWriter()
+    .u8(keyMessageTypes.admission)
+    .sized(encodeAdmissionTerms(terms))
+    .fixed(enc, lengths.encapsulated)
+    .fixed(signature, lengths.signature)
+    .finish();
+
+/** @throws LatchkeyError `key_message_malformed`, with the offset. */
+export const decodeAdmission = (bytes: Uint8Array): Admission => {
+  const reader = new ByteReader(bytes, 'key_message_malformed');
+  if (reader.u8() !== keyMessageTypes.admission) reader.fail('not an admission');
+  const admission = {
+    terms: readTerms(reader.sized()),
+    enc: reader.fixed(lengths.encapsulated),
+    signature: reader.fixed(lengths.signature),
+  };
+  reader.end();
+  return admission;
+};
+
+/** To one newcomer, sealed under its leaf: its place, the keys from its leaf's parent to the root as they are after this rekey, and the session key. */
+export interface Welcome {
+  readonly incarnation: Uint8Array;
+  readonly epoch: EpochId;
+  readonly lease: Lease;
+  /** Place among the leaves, from 0. */
+  readonly leaf: number;
+  /** Levels above the leaves; that many path keys are sealed, the lowest first, then the session key. */
+  readonly height: number;
+  readonly trigger: Trigger;
+  /** Of the session key, 16 bytes. */
+  readonly fingerprint: Uint8Array;
+  /** (height + 1) keys and one tag. */
+  readonly sealed: Uint8Array;
+}
+
+const writeHead = (
+  type: number,
+  head: { incarnation: Uint8Array; epoch: EpochId; trigger: Trigger },
+): ByteWriter =>
+  new ByteWriter(2048)
+    .u8(type)
+    .u8(protocolVersion)
+    .fixed(head.incarnation, lengths.incarnation)
+    .u32(head.epoch)
+    .u8(triggers.indexOf(head.trigger));
+
+const readHead = (reader: ByteReader, type: number) => {
+  if (reader.u8() !== type) reader.fail('another type of key message');
+  if (reader.u8() !== protocolVersion) reader.fail('another protocol version');
+  return {
+    incarnation: reader.fixed(lengths.incarnation),
+    epoch: epochId(reader.u32()),
+    trigger: triggers[reader.u8()] ?? reader.fail('no such trigger'),
+  };
+};
+
+const readHeight = (reader: ByteReader): number => {
+  const height = reader.u8();
+  return height >= 1 && height <= maxTreeHeight ? height : reader.fail('height out of range');
+};
+
+/** The AAD of a welcome's sealed part: all that stands before it. */
+export const welcomeAad = (welcome: Omit<Welcome, 'sealed'>): Uint8Array =>
+  writeHead(keyMessageTypes.welcome, welcome)
+    .u32(welcome.lease)
+    .u32(welcome.leaf)
+    .u8(welcome.height)
+    .fixed(welcome.fingerprint, lengths.fingerprint)
+    .finish();
+
+export const encodeWelcome = (welcome: Welcome): Uint8Array => {
+  const head = welcomeAad(welcome);
+  return new ByteWriter(head.length + welcome.sealed.length)
+    .fixed(head, head.length)
+    .fixed(welcome.sealed, (welcome.height + 1) * lengths.key + lengths.tag)
+    .finish();
+};
+
+/** @throws LatchkeyError `key_message_malformed`, with the offset. */
+export const decodeWelcome = (bytes: Uint8Array): Welcome => {
+  const reader = new ByteReader(bytes, 'key_message_malformed');
+  const head = readHead(reader, keyMessageTypes.welcome);
+  const lease = readLease(reader);
+  const leaf = reader.u32();
+  const height = readHeight(reader);
+  if (leaf >= treeDegree ** height) reader.fail('a leaf beyond the tree');
+  const fingerprint = reader.fixed(lengths.fingerprint);
+  const sealed = reader.fixed((height + 1) * lengths.key + lengths.tag);
+  reader.end();
+  return { ...head, lease, leaf, height, fingerprint, sealed };
+};
+
+/** A replaced or new inner node: its key, sealed under each child below which somebody was already there. */
+export interface SealedNode {
+  /** 1 is the leaves' parents. */
+  readonly level: number;
+  readonly index: number;
+  /** Ascending by child; child `c` of (level, index) is (level − 1, index·4 + c). */
+  readonly seals: readonly { readonly child: number; readonly sealed: Uint8Array }[];
+}
+
+/** To everybody who was there before, the same bytes. */
+export interface Rekey {
+  readonly incarnation: Uint8Array;
+  /** The new epoch; also the message's number: one rekey makes one epoch. */
+  readonly epoch: EpochId;
+  readonly trigger: Trigger;
+  /** Levels above the leaves once this rekey is applied. */
+  readonly height: number;
+  readonly fingerprint: Uint8Array;
+  /** Lower levels first, so that each node's key can be opened by then. */
+  readonly nodes: readonly SealedNode[];
+  /** The session key under the root. */
+  readonly session: Uint8Array;
+}
+
+const maxSealedNodes = 0xffff;
+
+/** The rekey without its signature: what `rekeySignatureInput` covers. */
+export const encodeRekeyBody = (rekey: Rekey): Uint8Array => {
+  const writer = writeHead(keyMessageTypes.rekey, rekey)
+    .u8(rekey.height)
+    .fixed(rekey.fingerprint, lengths.fingerprint)
+    .u16(rekey.nodes.length);
+  for (const node of rekey.nodes) {
+    const mask = node.seals.reduce((bits, { child }) => bits | (1 << child), 0);
+    writer.u8(node.level).u32(node.index).u8(mask);
+    for (const { sealed } of node.seals) writer.fixed(sealed, sealedKeyBytes);
+  }
+  return writer.fixed(rekey.session, sealedKeyBytes).finish();
+};
+
+/** What the server's Ed25519 key signs of a rekey. */
+export const rekeySignatureInput = (body: Uint8Array): Uint8Array =>
+  new ByteWriter(body.length + 32).text('latchkey/1 sign rekey').fixed(body, body.length).finish();
+
+export const encodeRekey = (body: Uint8Array, signature: Uint8Array): Uint8Array =>
+  new ByteWriter(body.length + lengths.signature)
+    .fixed(body, body.length)
+    .fixed(signature, lengths.signature)
+    .finish();
+
+const readNode = (reader: ByteReader, height: number): SealedNode => {
+  const level = reader.u8();
+  if (level < 1 || level > height) reader.fail('a node outside the tree');
+  const index = reader.u32();
+  if (index >= treeDegree ** (height - level)) reader.fail('a node outside the tree');
+  const mask = reader.u8();
+  if (mask === 0 || mask >= 1 << treeDegree) reader.fail('children that cannot be');
+  const seals: { child: number; sealed: Uint8Array }[] = [];
+  for (let child = 0; child < treeDegree; child++) {
+    if (mask & (1 << child)) seals.push({ child, sealed: reader.fixed(sealedKeyBytes) });
+  }
+  return { level, index, seals };
+};
+
+/** @throws LatchkeyError `key_message_malformed`, with the offset. */
+export const decodeRekey = (bytes: Uint8Array): { rekey: Rekey; body: Uint8Array; signature: Uint8Array } => {
+  const reader = new ByteReader(bytes, 'key_message_malformed');
+  const head = readHead(reader, keyMessageTypes.rekey);
+  const height = readHeight(reader);
+  const fingerprint = reader.fixed(lengths.fingerprint);
+  const count = reader.u16();
+  if (count > maxSealedNodes) reader.fail('too many nodes');
+  const nodes: SealedNode[] = [];
+  for (let i = 0; i < count; i++) {
+    const node = readNode(reader, height);
+    const before = nodes.at(-1);
+    const rises =
+      before === undefined ||
+      before.level < node.level ||
+      (before.level === node.level && before.index < node.index);
+    if (!rises) reader.fail('nodes out of order');
+    nodes.push(node);
+  }
+  const session = reader.fixed(sealedKeyBytes);
+  const body = bytes.slice(0, reader.offset);
+  const signature = reader.fixed(lengths.signature);
+  reader.end();
+  return { rekey: { ...head, height, fingerprint, nodes, session }, body, signature };
+};
+
+/** What the server's Ed25519 key signs of the DTLS fingerprints that a transport offers. */
+export const transportSignatureInput = (transport: {
+  incarnation: Uint8Array;
+  participant: string;
+  transport: string;
+  fingerprints: readonly { algorithm: string; value: string }[];
+}): Uint8Array => {
+  const writer = new ByteWriter()
+    .text('latchkey/1 sign transport')
+    .fixed(transport.incarnation, lengths.incarnation)
+    .text(transport.participant)
+    .text(transport.transport)
+    .u8(transport.fingerprints.length);
+  for (const { algorithm, value } of transport.fingerprints) writer.text(algorithm).text(value);
+  return writer.finish();
+};
+
+/** What a participant whose token is bound to an Ed25519 key (`cnf`, RFC 7800) signs when it joins. */
+export const joinSignatureInput = (join: { token: string; publicKey: Uint8Array }): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 sign join')
+    .text(join.token)
+    .fixed(join.publicKey, lengths.publicKey)
+    .finish();
+
+/** HPKE export contexts of an admission, each giving 32 bytes. */
+export const admissionExports = {
+  admissionKey: 'latchkey/1 admission key',
+  resumeSecret: 'latchkey/1 resume secret',
+} as const;

@@ -1,0 +1,43 @@
+// Every timer of the protocol, with its default and the price of changing it. PROTOCOL.md shows the same table; a test compares them.
+
+export const timers = {
+  joinWindowMs: { default: 200, price: 'longer: fewer rekeys in a join storm, later first picture' },
+  departureWindowEvictedMs: { default: 0, price: 'longer: more exposure' },
+  departureWindowStageMs: { default: 250, price: 'longer: more exposure' },
+  departureWindowViewerMs: { default: 1_000, price: 'longer: more exposure' },
+  ackDeadlineMs: { default: 2_000, price: 'longer: one slow sender delays all' },
+  ackDeadlineEvictedMs: { default: 500, price: 'shorter: slow participants lag after an eviction' },
+  confirmGraceMs: { default: 2_000, price: 'shorter: slow senders are muted for a moment' },
+  confirmGraceEvictedMs: { default: 500, price: 'shorter: slow senders are muted after an eviction' },
+  receiverGraceMs: { default: 3_000, price: 'shorter: frames in flight are lost' },
+  mintSpacingMs: { default: 250, price: 'longer: churn waits; shorter: more epochs alive at once' },
+  custodianAnswerMs: { default: 1_000, price: 'shorter: a busy machine is taken for a dead custodian' },
+  epochLifeMs: { default: 450_000, price: 'shorter: senders stop sooner when the server is silent' },
+  joinTimeoutMs: { default: 10_000, price: 'shorter: slow networks cannot join' },
+  pingMs: { default: 5_000, price: 'longer: a silent departure is noticed later' },
+} as const satisfies Record<string, { default: number; price: string }>;
+
+export type TimerName = keyof typeof timers;
+export type Timers = { readonly [name in TimerName]: number };
+
+export const defaultTimers: Timers = Object.fromEntries(
+  Object.entries(timers).map(([name, { default: value }]) => [name, value]),
+) as Timers;
+
+/** Numbers of the protocol that are not times. */
+export const limits = {
+  /** Share of the others (not senders) whose acknowledgement activates an epoch. */
+  ackQuorum: 0.98,
+  /** Epochs that a participant holds at most; a sender's counters stay apart by epoch mod 256. */
+  heldEpochs: 16,
+  /** Bytes of one JSON message from a client. */
+  messageBytes: 65_536,
+  /** Messages that break the protocol before the connection is ended. */
+  errorsPerConnection: 16,
+  /** Messages a second and connection, on average; the bucket holds twice as many. */
+  messagesPerSecond: 100,
+  /** Bytes waiting in one socket before the client is dropped as too slow. */
+  socketQueueBytes: 1_048_576,
+  /** Characters of a participant's or meeting's name. */
+  nameLength: 80,
+} as const;
