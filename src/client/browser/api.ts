@@ -1,0 +1,165 @@
+// The SDK's public face, as types alone: what a page may ask of a meeting and what it is told. No key and nothing that holds
+// one is reachable from here.
+
+import type { ErrorCode } from '../../protocol/errors.ts';
+import type { DepartureCause, MediaKind, MeetingKind, Role, Source, Trigger } from '../../protocol/names.ts';
+
+export type { DepartureCause, ErrorCode, MediaKind, MeetingKind, Role, Source, Trigger };
+
+/** Steps of joining, in order. */
+export const joinSteps = ['support', 'server', 'admission', 'key', 'media', 'joined'] as const;
+export type JoinStep = (typeof joinSteps)[number];
+
+export interface JoinOptions {
+  /** Where the server is: `https://meet.example`, with or without a trailing slash. Plain `http:` only makes sense on loopback. */
+  readonly url: string;
+  /** From `POST /v1/meetings/:id/tokens`. Sent in the first message, never in a URL. */
+  readonly token: string;
+  /** Pins the server's Ed25519 key (base64url, as `/.well-known/latchkey.json` shows it): joining fails where it differs. */
+  readonly signingKey?: string;
+  /** For tokens bound to a participant's Ed25519 key (`cnf`): signs what is given and answers 64 bytes. */
+  readonly sign?: (message: Uint8Array) => Promise<Uint8Array>;
+  readonly onProgress?: (step: JoinStep) => void;
+  /** Gives up joining; without effect once joined. */
+  readonly signal?: AbortSignal;
+}
+
+export interface MeetingParticipant {
+  readonly participantId: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Sources that this participant sends now, and whether each is muted. */
+  readonly sending: readonly { readonly source: Source; readonly kind: MediaKind; readonly muted: boolean }[];
+}
+
+export interface PublishOptions {
+  /** Default: `microphone` for audio, `camera` for video. Each source once at a time. */
+  readonly source?: Source;
+  /** Starts muted. */
+  readonly muted?: boolean;
+}
+
+/** One track being sent. */
+export interface Publication {
+  readonly producerId: string;
+  readonly kind: MediaKind;
+  readonly source: Source;
+  readonly track: MediaStreamTrack;
+  readonly muted: boolean;
+  /** False once unpublished, left or ended. */
+  readonly active: boolean;
+}
+
+/** Somebody's track. The same object stands in `track` and in `trackEnded`. */
+export interface RemoteTrack {
+  readonly participantId: string;
+  readonly kind: MediaKind;
+  readonly source: Source;
+  readonly track: MediaStreamTrack;
+}
+
+export interface MeetingEvents {
+  /** A track whose frames are being opened. Those there at joining come to a listener added right after `joinMeeting` resolved. */
+  readonly track: RemoteTrack;
+  readonly trackEnded: RemoteTrack;
+  readonly participantJoined: MeetingParticipant;
+  readonly participantLeft: {
+    readonly participantId: string;
+    readonly name: string;
+    readonly cause: DepartureCause;
+  };
+  /** The meeting's media is sealed under this epoch from now on. `at`: ms since 1970. */
+  readonly epoch: EpochInfo;
+  /** Who speaks, loudest first; empty when nobody does. */
+  readonly speakers: { readonly participantIds: readonly string[] };
+  /** Another participant muted or unmuted a source. */
+  readonly muted: { readonly participantId: string; readonly source: Source; readonly muted: boolean };
+  /** The server paused or resumed what this participant sends, since it had not confirmed the active epoch. */
+  readonly sendingPaused: { readonly paused: boolean; readonly epoch: number };
+  /** Something went wrong; `ended` follows where the meeting could not go on. */
+  readonly failure: { readonly code: ErrorCode; readonly message: string };
+  /** Once; nothing comes after it. */
+  readonly ended: { readonly reason: EndReason };
+}
+
+export type EndReason =
+  | 'left'
+  | 'meetingEnded'
+  | 'evicted'
+  | 'serverStopping'
+  | 'protocolError'
+  | 'tooSlow'
+  | 'failed'
+  | 'connectionLost';
+
+export interface EpochInfo {
+  readonly epoch: number;
+  /** Of the session key, 16 bytes in hex: equal at every participant. */
+  readonly fingerprint: string;
+  readonly trigger: Trigger;
+  /** When this participant was told to use it; ms since 1970. */
+  readonly at: number;
+}
+
+export interface MeetingStats {
+  /** What protects this participant's hop to the server; null where the browser does not tell (yet). */
+  readonly hop: {
+    readonly srtpCipher: string | null;
+    readonly dtlsCipher: string | null;
+    readonly tlsVersion: string | null;
+  };
+  /** Frames since joining. All but `sealed` and `opened` were dropped. */
+  readonly frames: {
+    readonly sealed: number;
+    readonly opened: number;
+    readonly missingKey: number;
+    readonly badTag: number;
+    readonly replayed: number;
+    readonly staleEpoch: number;
+    readonly foreignOrigin: number;
+    readonly malformed: number;
+    /** Not sent, since there was no key that might be used. */
+    readonly unsealed: number;
+  };
+}
+
+export interface Meeting {
+  readonly id: string;
+  /** What the meeting was called when it was made. */
+  readonly name: string | undefined;
+  readonly kind: MeetingKind;
+  readonly participantId: string;
+  readonly role: Role;
+  /** `server`: whoever controls the server's code could decrypt. */
+  readonly keying: 'server';
+  /** The epoch in use. */
+  readonly epoch: number;
+  /** In hex. */
+  readonly fingerprint: string;
+  /** When and why the key last changed. */
+  readonly epochInfo: EpochInfo;
+  /** Everybody, this participant included and first. */
+  readonly participants: readonly MeetingParticipant[];
+  readonly publications: readonly Publication[];
+  /** The remote tracks being received. */
+  readonly tracks: readonly RemoteTrack[];
+
+  /**
+   * Sends a track, sealed. Camera video goes out in three sizes, a screen in one.
+   * @throws LatchkeyError `forbidden` for viewers, `too_many_streams`, `codec_refused`, `closed`; TypeError for a source in use.
+   */
+  publish(track: MediaStreamTrack, options?: PublishOptions): Promise<Publication>;
+  unpublish(publication: Publication): Promise<void>;
+  /** Muted: nothing is sent and others are told. */
+  setMuted(publication: Publication, muted: boolean): Promise<void>;
+  /** Another device, the same stream: no new key, nobody else notices. */
+  replaceTrack(publication: Publication, track: MediaStreamTrack): Promise<void>;
+  /** Tells the server, overwrites what keys it can, ends the worker. Tracks given to `publish` stay the page's own. */
+  leave(): Promise<void>;
+  /** @returns a function that takes the listener away. */
+  on<E extends keyof MeetingEvents>(event: E, listener: (data: MeetingEvents[E]) => void): () => void;
+  stats(): Promise<MeetingStats>;
+}
+
+/** @throws LatchkeyError: a token's code, `media_unsupported`, `connection_lost`, `key_message_forged` …; AbortError. */
+export type JoinMeeting = (options: JoinOptions) => Promise<Meeting>;
