@@ -49,6 +49,18 @@ export type Trigger = (typeof triggers)[number];
 export const departureCauses = ['left', 'evicted', 'lost', 'ended'] as const;
 export type DepartureCause = (typeof departureCauses)[number];
 
+/** Why the server ends a connection, told in its last message. */
+export const endReasons = [
+  'left',
+  'meetingEnded',
+  'evicted',
+  'serverStopping',
+  'protocolError',
+  'tooSlow',
+  'failed',
+] as const;
+export type EndReason = (typeof endReasons)[number];
+
 export const sources = ['microphone', 'camera', 'screen', 'screenAudio'] as const;
 export type Source = (typeof sources)[number];
 

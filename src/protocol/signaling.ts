@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { fromBase64Url } from './bytes.ts';
 import { isErrorCode } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
-import { departureCauses, mediaKinds, meetingKinds, roles, sources, triggers } from './names.ts';
+import { departureCauses, endReasons, mediaKinds, meetingKinds, roles, sources, triggers } from './names.ts';
 import { limits } from './timers.ts';
 
 const bytes = (low: number, high = low) =>
@@ -113,7 +113,7 @@ export const requests = {
       source: z.enum(sources),
       rtpParameters: rtp,
       paused: z.boolean(),
-      /** Which of the sender's streams: part of every KID; not reused within a lease. */
+      /** Which of the sender's streams: part of every KID; one producer at a time, its counters go on where they stopped. */
       stream,
     }),
     answer: z.object({ producerId: identifier }),
@@ -172,10 +172,7 @@ export const serverNotices = {
   /** The server paused or resumed this sender's producers: it had not confirmed the active epoch. */
   sendingPaused: z.object({ paused: z.boolean(), epoch }),
   /** The last message before the socket closes. */
-  ended: z.object({
-    reason: z.enum(['meetingEnded', 'evicted', 'serverStopping', 'protocolError', 'tooSlow', 'failed']),
-    code: z.string().optional(),
-  }),
+  ended: z.object({ reason: z.enum(endReasons), code: z.custom<ErrorCode>(isErrorCode).optional() }),
 } as const;
 
 export type ServerNotice = keyof typeof serverNotices;
