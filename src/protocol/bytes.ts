@@ -33,6 +33,13 @@ export class ByteWriter {
     return this;
   }
 
+  #append(bytes: Uint8Array): this {
+    // Grown first: growing replaces the buffer.
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
   u8(value: number): this {
     return this.#uint(value, 1);
   }
@@ -48,15 +55,12 @@ export class ByteWriter {
   /** A field whose length the format fixes. */
   fixed(bytes: Uint8Array, length: number): this {
     if (bytes.length !== length) throw new RangeError(`expected ${length} bytes, got ${bytes.length}`);
-    this.#bytes.set(bytes, this.#grow(length));
-    return this;
+    return this.#append(bytes);
   }
 
   /** A field of at most 65,535 bytes, its length before it as two bytes. */
   sized(bytes: Uint8Array): this {
-    this.u16(bytes.length);
-    this.#bytes.set(bytes, this.#grow(bytes.length));
-    return this;
+    return this.u16(bytes.length).#append(bytes);
   }
 
   text(value: string): this {

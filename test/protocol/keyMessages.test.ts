@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { isErrorCode, LatchkeyError } from '../../src/protocol/errors.ts';
+import {
+  admissionSignatureInput,
+  decodeAdmission,
+  decodeRekey,
+  decodeWelcome,
+  encodeAdmission,
+  encodeAdmissionTerms,
+  encodeRekey,
+  encodeRekeyBody,
+  encodeWelcome,
+  rekeySignatureInput,
+  transportSignatureInput,
+} from '../../src/protocol/keyMessages.ts';
+import type { Admission, Rekey, SealedNode, Welcome } from '../../src/protocol/keyMessages.ts';
+import { epochId, lease, roles, triggers } from '../../src/protocol/names.ts';
+
+const fixed = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+/** Plain objects, as the decoders make. */
+const record = <T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+const uint32 = fc.nat(2 ** 32 - 1);
+const head = {
+  incarnation: fixed(16),
+  epoch: uint32.map(epochId),
+  fingerprint: fixed(16),
+  trigger: fc.constantFrom(...triggers),
+};
+
+const admissions: fc.Arbitrary<Admission> = record({
+  terms: record({
+    incarnation: fixed(16),
+    meeting: fc.string(),
+    participant: fc.string(),
+    role: fc.constantFrom(...roles),
+    lease: fc.integer({ min: 1, max: 2 ** 32 - 1 }).map(lease),
+    publicKey: fixed(32),
+    tokenId: fc.string(),
+    number: uint32,
+    firstEpoch: uint32.map(epochId),
+  }),
+  enc: fixed(32),
+  signature: fixed(64),
+});
+
+const welcomes: fc.Arbitrary<Welcome> = fc.integer({ min: 1, max: 10 }).chain((height) =>
+  record({
+    ...head,
+    height: fc.constant(height),
+    leaf: fc.nat(4 ** height - 1),
+    lease: fc.integer({ min: 1, max: 2 ** 32 - 1 }).map(lease),
+    sealed: fixed((height + 1) * 32 + 16),
+  }),
+);
+
+const node = (level: number, index: number): fc.Arbitrary<SealedNode> =>
+  fc
+    .subarray([0, 1, 2, 3], { minLength: 1 })
+    .chain((children) =>
+      fc
+        .tuple(...children.map((child) => fixed(48).map((sealed) => ({ child, sealed }))))
+        .map((seals) => ({ level, index, seals })),
+    );
+
+const rekeys: fc.Arbitrary<Rekey> = fc.integer({ min: 1, max: 4 }).chain((height) => {
+  const places = Array.from({ length: height }, (_, level) =>
+    Array.from({ length: 4 ** (height - level - 1) }, (_, index) => ({ level: level + 1, index })),
+  ).flat();
+  return fc.subarray(places, { maxLength: Math.min(12, places.length) }).chain((chosen) =>
+    record({
+      ...head,
+      height: fc.constant(height),
+      nodes: fc.tuple(...chosen.map(({ level, index }) => node(level, index))),
+      session: fixed(48),
+    }),
+  );
+});
+
+const malformed = (error: unknown) =>
+  error instanceof LatchkeyError && error.code === 'key_message_malformed';
+
+const assertStrict = (whole: Uint8Array, decode: (bytes: Uint8Array) => unknown): void => {
+  for (let length = 0; length < whole.length; length++)
+    assert.throws(() => decode(whole.subarray(0, length)), malformed);
+  assert.throws(() => decode(new Uint8Array([...whole, 0])), malformed);
+};
+
+describe('key messages', () => {
+  it('an admission reads back as written; short, long and other types are refused', () => {
+    fc.assert(
+      fc.property(admissions, (admission) =>
+        assert.deepEqual(decodeAdmission(encodeAdmission(admission)), admission),
+      ),
+    );
+    fc.assert(
+      fc.property(admissions, (admission) => assertStrict(encodeAdmission(admission), decodeAdmission)),
+      { numRuns: 5 },
+    );
+  });
+
+  it('a welcome reads back as written; short and long ones are refused', () => {
+    fc.assert(
+      fc.property(welcomes, (welcome) => assert.deepEqual(decodeWelcome(encodeWelcome(welcome)), welcome)),
+    );
+    fc.assert(
+      fc.property(welcomes, (welcome) => assertStrict(encodeWelcome(welcome), decodeWelcome)),
+      { numRuns: 5 },
+    );
+  });
+
+  it('a rekey reads back as written, its signature over all before it; short and long ones are refused', () => {
+    fc.assert(
+      fc.property(rekeys, fixed(64), (rekey, signature) => {
+        const body = encodeRekeyBody(rekey);
+        assert.deepEqual(decodeRekey(encodeRekey(body, signature)), { rekey, body, signature });
+      }),
+    );
+    fc.assert(
+      fc.property(rekeys, fixed(64), (rekey, signature) =>
+        assertStrict(encodeRekey(encodeRekeyBody(rekey), signature), (bytes) => decodeRekey(bytes)),
+      ),
+      { numRuns: 5 },
+    );
+  });
+
+  it('no byte of a message can be changed without a change in what it says, or a refusal', () => {
+    fc.assert(
+      fc.property(
+        rekeys,
+        fixed(64),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (rekey, signature, at, flip) => {
+          const bytes = encodeRekey(encodeRekeyBody(rekey), signature);
+          const index = at % bytes.length;
+          bytes[index] = (bytes[index] ?? 0) ^ flip;
+          try {
+            const changed = decodeRekey(bytes);
+            assert.notDeepEqual(changed, { rekey, body: encodeRekeyBody(rekey), signature });
+            assert.deepEqual(encodeRekey(encodeRekeyBody(changed.rekey), changed.signature), bytes);
+          } catch (thrown) {
+            if (!malformed(thrown)) throw thrown;
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('random bytes are refused with an offset, never with anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        for (const decode of [decodeAdmission, decodeWelcome, decodeRekey])
+          assert.throws(() => decode(bytes), malformed);
+      }),
+    );
+  });
+
+  it('nodes out of order or twice are refused', () => {
+    const seal = [{ child: 0, sealed: new Uint8Array(48) }];
+    const rekey = (...nodes: SealedNode[]) => ({
+      incarnation: new Uint8Array(16),
+      epoch: epochId(1),
+      trigger: 'departure' as const,
+      height: 2,
+      fingerprint: new Uint8Array(16),
+      nodes,
+      session: new Uint8Array(48),
+    });
+    const decode = (...nodes: SealedNode[]) =>
+      decodeRekey(encodeRekey(encodeRekeyBody(rekey(...nodes)), new Uint8Array(64)));
+    decode({ level: 1, index: 0, seals: seal }, { level: 2, index: 0, seals: seal });
+    assert.throws(
+      () => decode({ level: 2, index: 0, seals: seal }, { level: 1, index: 0, seals: seal }),
+      malformed,
+    );
+    assert.throws(
+      () => decode({ level: 1, index: 1, seals: seal }, { level: 1, index: 1, seals: seal }),
+      malformed,
+    );
+    assert.throws(() => decode({ level: 1, index: 4, seals: seal }), malformed);
+    assert.throws(() => decode({ level: 3, index: 0, seals: seal }), malformed);
+  });
+
+  it('what is signed or bound differs from use to use, whatever the fields hold', () => {
+    fc.assert(
+      fc.property(admissions, rekeys, (admission, rekey) => {
+        const inputs = [
+          encodeAdmissionTerms(admission.terms),
+          admissionSignatureInput(admission.terms, admission.enc),
+          rekeySignatureInput(encodeRekeyBody(rekey)),
+          transportSignatureInput({
+            incarnation: admission.terms.incarnation,
+            participant: '',
+            transport: '',
+            fingerprints: [],
+          }),
+        ].map((input) => Buffer.from(input).toString('hex'));
+        for (const one of inputs)
+          for (const other of inputs) assert.ok(one === other || !other.startsWith(one));
+      }),
+    );
+  });
+
+  it('codes are known by name only', () => {
+    assert.ok(isErrorCode('malformed'));
+    for (const other of ['toString', '__proto__', '', 7, null]) assert.ok(!isErrorCode(other));
+  });
+});
