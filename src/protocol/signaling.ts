@@ -77,6 +77,8 @@ export const requests = {
     ask: z.strictObject({
       protocol: z.int(),
       token: z.string().max(4_096),
+      /** Where given, a token for any other meeting is refused. */
+      meeting: identifier.optional(),
       publicKey: bytes(32),
       /** Ed25519 over `joinSignatureInput`, where the token has `cnf`. */
       signature: bytes(64).optional(),

@@ -150,11 +150,16 @@ export class Visit implements Handlers {
 
   async #takeSeat(ask: Ask<'join'>): Promise<Seat> {
     const { tokens, directory } = this.#context;
-    const claims = await tokens.verify(ask.token);
+    const claims = await tokens.verify(ask.token, ask.meeting);
     const publicKey = fromBase64Url(ask.publicKey);
     if (publicKey === null) throw new LatchkeyError('public_key_invalid');
-    await verifyJoinSignature(claims, ask, publicKey);
-    const meeting = directory.meeting(claims.meeting);
+    verifyJoinSignature({
+      token: ask.token,
+      confirmation: claims.confirmation,
+      publicKey,
+      signature: ask.signature === undefined ? undefined : (fromBase64Url(ask.signature) ?? undefined),
+    });
+    const meeting = directory.meeting(claims.meetingId);
     meeting.assertRoom();
     this.#spend(claims, meeting.tokenInUse(claims.tokenId));
     return await meeting.join({
