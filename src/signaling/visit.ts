@@ -153,13 +153,8 @@ export class Visit implements Handlers {
     const claims = await tokens.verify(ask.token, ask.meeting);
     const publicKey = fromBase64Url(ask.publicKey);
     if (publicKey === null) throw new LatchkeyError('public_key_invalid');
-    verifyJoinSignature({
-      token: ask.token,
-      confirmation: claims.confirmation,
-      publicKey,
-      signature: ask.signature === undefined ? undefined : (fromBase64Url(ask.signature) ?? undefined),
-    });
-    const meeting = directory.meeting(claims.meetingId);
+    verifyJoinSignature(claims, ask, publicKey);
+    const meeting = directory.meeting(claims.meeting);
     meeting.assertRoom();
     this.#spend(claims, meeting.tokenInUse(claims.tokenId));
     return await meeting.join({
