@@ -48,7 +48,7 @@ export class MeetingDirectory {
   }
 
   /** @throws LatchkeyError `meeting_ended`, `meeting_not_found`. */
-  meeting(id: string): Meeting {
+  get(id: string): Meeting {
     const meeting = this.#meetings.get(id);
     if (meeting !== undefined) return meeting;
     throw new LatchkeyError(this.#ended.has(id) ? 'meeting_ended' : 'meeting_not_found');
@@ -59,7 +59,7 @@ export class MeetingDirectory {
   }
 
   end(id: string): void {
-    this.#end(this.meeting(id), 'meetingEnded');
+    this.#end(this.get(id), 'meetingEnded');
   }
 
   /** No new meetings; those there are ended. */

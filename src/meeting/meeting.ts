@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from '../protocol/errors.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
-import type { EndReason } from '../protocol/names.ts';
+import type { EndReason, MeetingKind } from '../protocol/names.ts';
 import { Incarnation } from './incarnation.ts';
 import type { JoinRequest } from './incarnation.ts';
 import type { Member } from './member.ts';
@@ -27,6 +27,19 @@ export class Meeting {
 
   get id(): string {
     return this.description.id;
+  }
+
+  get kind(): MeetingKind {
+    return this.description.kind;
+  }
+
+  get name(): string | undefined {
+    return this.description.name;
+  }
+
+  /** Present now. */
+  get participants(): number {
+    return this.members.length;
   }
 
   get incarnation(): Incarnation | null {

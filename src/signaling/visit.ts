@@ -154,7 +154,7 @@ export class Visit implements Handlers {
     const publicKey = fromBase64Url(ask.publicKey);
     if (publicKey === null) throw new LatchkeyError('public_key_invalid');
     verifyJoinSignature(claims, ask, publicKey);
-    const meeting = directory.meeting(claims.meeting);
+    const meeting = directory.get(claims.meeting);
     meeting.assertRoom();
     this.#spend(claims, meeting.tokenInUse(claims.tokenId));
     return await meeting.join({
