@@ -15,6 +15,8 @@ export interface JoinOptions {
   readonly url: string;
   /** From `POST /v1/meetings/:id/tokens`. Sent in the first message, never in a URL. */
   readonly token: string;
+  /** The meeting that the token is believed to be for: a token for another is refused (`token_foreign`). */
+  readonly meeting?: string;
   /** Pins the server's Ed25519 key (base64url, as `/.well-known/latchkey.json` shows it): joining fails where it differs. */
   readonly signingKey?: string;
   /** For tokens bound to a participant's Ed25519 key (`cnf`): signs what is given and answers 64 bytes. */
@@ -59,7 +61,7 @@ export interface RemoteTrack {
 }
 
 export interface MeetingEvents {
-  /** A track whose frames are being opened. Those there at joining come to a listener added right after `joinMeeting` resolved. */
+  /** A track whose frames are being opened. A new listener is told of those that are there already. */
   readonly track: RemoteTrack;
   readonly trackEnded: RemoteTrack;
   readonly participantJoined: MeetingParticipant;

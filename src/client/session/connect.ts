@@ -1,0 +1,120 @@
+// Joining: the server's key, an ephemeral key pair, the token in the first message, the admission verified and opened. What
+// comes out is a session whose first epoch is on its way.
+
+import { z } from 'zod';
+import { decodeUtf8, fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
+import { LatchkeyError } from '../../protocol/errors.ts';
+import { joinSignatureInput } from '../../protocol/keyMessages.ts';
+import { protocolVersion } from '../../protocol/names.ts';
+import type { Ask } from '../../protocol/signaling.ts';
+import { limits, timers } from '../../protocol/timers.ts';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import type { KeyAgent } from './keyAgent.ts';
+import { fetchSigningKey } from './serverIdentity.ts';
+import { Session } from './session.ts';
+import { Signaling } from './signaling.ts';
+
+export interface ConnectOptions {
+  /** `https://host`, or `http://` on loopback. */
+  readonly url: string;
+  readonly token: string;
+  /** The meeting that the token is believed to be for: a token for another is refused. */
+  readonly meeting?: string;
+  /** Owned by the session from here on: closed with it, and where joining fails. */
+  readonly keyAgent: KeyAgent;
+  /** Pins the server's Ed25519 key, 32 bytes. */
+  readonly signingKey?: Uint8Array;
+  /** For tokens bound to an Ed25519 key (`cnf`): 64 bytes over what is given. */
+  readonly sign?: (message: Uint8Array) => Promise<Uint8Array>;
+  /** That this client seals and opens its frames itself; servers let nobody else in. */
+  readonly encodedTransforms: boolean;
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (step: 'server' | 'admission') => void;
+}
+
+/** @throws LatchkeyError, or the signal's reason. */
+export const connect = async (options: ConnectOptions): Promise<Session> => {
+  const { keyAgent, clock = systemClock } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  let signaling: Signaling | null = null;
+  const abort = (): void => signaling?.close();
+  signal.addEventListener('abort', abort);
+  try {
+    signal.throwIfAborted();
+    options.onProgress?.('server');
+    const [signingKey, opened] = await openBoth(options, clock, signal);
+    signaling = opened;
+    options.onProgress?.('admission');
+    const { publicKey } = await keyAgent.begin();
+    const joined = await signaling.request('join', await ask(options, publicKey));
+    if (joined.protocol !== protocolVersion) throw new LatchkeyError('unsupported_protocol');
+    const { meeting, participantId, role } = joined;
+    const { lease, incarnation } = await keyAgent.admit(
+      fromBase64Url(joined.admission) ?? new Uint8Array(),
+      { meeting: meeting.id, participantId, role, signingKey },
+      joined.timers,
+    );
+    signal.throwIfAborted();
+    const name = nameIn(options.token) ?? participantId;
+    return new Session({ signaling, agent: keyAgent, clock, joined, lease, incarnation, name });
+  } catch (thrown) {
+    signaling?.close();
+    keyAgent.close();
+    // What closing broke off failed because of the signal.
+    signal.throwIfAborted();
+    throw thrown;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+};
+
+/** Side by side, since each costs a round trip; the first to fail ends the other. */
+const openBoth = async (
+  { url, signingKey: pinned }: ConnectOptions,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<[Uint8Array, Signaling]> => {
+  const failed = new AbortController();
+  const [identity, signaling] = await Promise.allSettled([
+    fetchSigningKey(url, pinned, AbortSignal.any([signal, failed.signal])),
+    Signaling.open(url, clock, timers.joinTimeoutMs.default).catch((thrown: unknown) => {
+      failed.abort(thrown);
+      throw thrown;
+    }),
+  ]);
+  if (signaling.status === 'rejected') throw signaling.reason;
+  if (identity.status === 'rejected') {
+    signaling.value.close();
+    throw identity.reason;
+  }
+  return [identity.value, signaling.value];
+};
+
+const ask = async (options: ConnectOptions, publicKey: Uint8Array): Promise<Ask<'join'>> => {
+  const { token, meeting, sign, encodedTransforms } = options;
+  const signature = await sign?.(joinSignatureInput({ token, publicKey }));
+  return {
+    protocol: protocolVersion,
+    token,
+    ...(meeting === undefined ? {} : { meeting }),
+    publicKey: toBase64Url(publicKey),
+    ...(signature === undefined ? {} : { signature: toBase64Url(signature) }),
+    encodedTransforms,
+  };
+};
+
+const claims = z.object({ name: z.string().min(1).max(limits.nameLength) });
+
+/** The name that the token gives to its bearer (RFC 7519 §3: the second part is the claims). Only shown, never trusted. */
+const nameIn = (token: string): string | null => {
+  const bytes = fromBase64Url(token.split('.')[1] ?? '');
+  const text = bytes === null ? null : decodeUtf8(bytes);
+  if (text === null) return null;
+  try {
+    return claims.safeParse(JSON.parse(text)).data?.name ?? null;
+  } catch {
+    return null;
+  }
+};

@@ -1,0 +1,130 @@
+// One participant's side of rekeying: installs what the custodian sent, acknowledges, switches when told, confirms. Everything
+// goes through one lane, in the order in which the server sent it. What cannot be verified, opened or matched ends the session:
+// there is no state in which media go on under a key that is in doubt.
+
+import { equalBytes, fromBase64Url, toBase64Url, toHex } from '../../protocol/bytes.ts';
+import { LatchkeyError, toLatchkeyError } from '../../protocol/errors.ts';
+import { epochId } from '../../protocol/names.ts';
+import type { EpochId, Trigger } from '../../protocol/names.ts';
+import type { ClientNotice, ClientNoticeData, NoticeData } from '../../protocol/signaling.ts';
+import { limits } from '../../protocol/timers.ts';
+import type { Clock } from './clock.ts';
+import type { InstalledEpoch, KeyAgent } from './keyAgent.ts';
+
+/** The epoch under which this participant seals. */
+export interface EpochState {
+  readonly epoch: EpochId;
+  /** In hex. */
+  readonly fingerprint: string;
+  readonly trigger: Trigger;
+  /** When it was switched to; ms since 1970. */
+  readonly at: number;
+}
+
+export interface KeyPlaneEnds {
+  readonly agent: KeyAgent;
+  readonly clock: Clock;
+  readonly notify: <N extends ClientNotice>(notice: N, data: ClientNoticeData<N>) => void;
+  /** Switched and confirmed. */
+  readonly onEpoch: (state: EpochState) => void;
+  /** Sending stands still until the next epoch. */
+  readonly onStopped: (error: LatchkeyError) => void;
+  /** Called once; nothing is handled after it. */
+  readonly onFailed: (error: LatchkeyError) => void;
+}
+
+export class KeyPlane {
+  readonly #ends: KeyPlaneEnds;
+  readonly #installed = new Map<EpochId, InstalledEpoch>();
+  /** The newest activation that was told, followed or not. */
+  #target: NoticeData<'activated'> | null = null;
+  #state: EpochState | null = null;
+  #lane: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(ends: KeyPlaneEnds) {
+    this.#ends = ends;
+  }
+
+  get state(): EpochState | null {
+    return this.#state;
+  }
+
+  keyMessage(message: Uint8Array): void {
+    this.#enqueue(async () => {
+      const installed = await this.#ends.agent.receive(message);
+      if (this.#closed) return;
+      for (const one of installed) this.#install(one);
+      await this.#follow();
+    });
+  }
+
+  activated(notice: NoticeData<'activated'>): void {
+    this.#enqueue(async () => {
+      if (this.#target !== null && notice.epoch < this.#target.epoch) return;
+      this.#target = notice;
+      await this.#follow();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#installed.clear();
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#lane = this.#lane.then(async () => {
+      if (this.#closed) return;
+      try {
+        await work();
+      } catch (thrown) {
+        // Closing rejects what was under way.
+        if (this.#closed) return;
+        this.close();
+        this.#ends.onFailed(toLatchkeyError(thrown));
+      }
+    });
+  }
+
+  #install(installed: InstalledEpoch): void {
+    const { epoch, fingerprint } = installed;
+    this.#installed.set(epoch, installed);
+    if (this.#installed.size > limits.heldEpochs)
+      this.#installed.delete(Math.min(...this.#installed.keys()) as EpochId);
+    this.#ends.notify('acknowledged', { epoch, fingerprint: toBase64Url(fingerprint) });
+  }
+
+  /** Goes to the epoch that others use, or stops sending where it is not held. */
+  async #follow(): Promise<void> {
+    const target = this.#target;
+    if (target === null) return;
+    const epoch = epochId(target.epoch);
+    if (this.#state?.epoch === epoch) {
+      this.#ends.notify('confirmed', { epoch });
+      return;
+    }
+    const installed = this.#installed.get(epoch);
+    if (installed === undefined) {
+      await this.#ends.agent.stop();
+      this.#ends.onStopped(
+        new LatchkeyError('sending_stopped', 'others use a key that has not arrived here'),
+      );
+      return;
+    }
+    const fingerprint = fromBase64Url(target.fingerprint);
+    if (fingerprint === null || !equalBytes(fingerprint, installed.fingerprint)) {
+      throw new LatchkeyError('key_message_forged', 'the active key is not the one that was delivered here');
+    }
+    await this.#ends.agent.activate(epoch);
+    if (this.#closed) return;
+    for (const held of this.#installed.keys()) if (held < epoch) this.#installed.delete(held);
+    this.#state = {
+      epoch,
+      fingerprint: toHex(fingerprint),
+      trigger: target.trigger,
+      at: this.#ends.clock.wallMs(),
+    };
+    this.#ends.notify('confirmed', { epoch });
+    this.#ends.onEpoch(this.#state);
+  }
+}
