@@ -1,0 +1,92 @@
+// What control process and custodian say to each other: one schema, checked at both ends. No message holds a secret.
+
+import { z } from 'zod';
+import { isErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import { epochId, lease as toLease, lengths, maxUint32, roles, triggers } from '../protocol/names.ts';
+
+const message = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const bytes = (length: number) =>
+  message.refine((value) => value.length === length, { message: `${length} bytes` });
+const name = z.string().min(1).max(128);
+const lease = z.int().min(1).max(maxUint32).transform(toLease);
+const leases = z.array(lease).max(1_000_000);
+const count = z.int().min(0);
+
+/** method → what is asked, what is answered. */
+export const custodianMessages = {
+  openMeeting: {
+    ask: z.strictObject({ meeting: name }),
+    answer: z.strictObject({ incarnation: bytes(lengths.incarnation) }),
+  },
+  admit: {
+    ask: z.strictObject({
+      meeting: name,
+      participant: name,
+      role: z.enum(roles),
+      tokenId: name,
+      publicKey: bytes(lengths.publicKey),
+    }),
+    answer: z.strictObject({ admission: message, lease }),
+  },
+  rekey: {
+    ask: z.strictObject({ meeting: name, trigger: z.enum(triggers), joins: leases, departures: leases }),
+    answer: z
+      .strictObject({
+        epoch: z.int().min(0).max(maxUint32).transform(epochId),
+        fingerprint: bytes(lengths.fingerprint),
+        rekey: message.nullable(),
+        welcomes: z.array(z.strictObject({ lease, message })),
+      })
+      .nullable(),
+  },
+  signTransport: {
+    ask: z.strictObject({
+      meeting: name,
+      participant: name,
+      transport: name,
+      fingerprints: z
+        .array(z.strictObject({ algorithm: z.string().max(16), value: z.string().max(256) }))
+        .min(1)
+        .max(8),
+    }),
+    answer: bytes(lengths.signature),
+  },
+  closeMeeting: { ask: z.strictObject({ meeting: name }), answer: z.null() },
+  statistics: {
+    ask: z.strictObject({}),
+    answer: z.strictObject({
+      meetings: count,
+      leaves: count,
+      waiting: count,
+      slotsUsed: count,
+      slotsTotal: count,
+      lockedBytes: count,
+      mints: count,
+      seals: count,
+    }),
+  },
+} as const;
+
+export type CustodianMethod = keyof typeof custodianMessages;
+export type CustodianAsk<M extends CustodianMethod> = z.infer<(typeof custodianMessages)[M]['ask']>;
+export type CustodianAnswer<M extends CustodianMethod> = z.infer<(typeof custodianMessages)[M]['answer']>;
+
+export const isCustodianMethod = (text: string): text is CustodianMethod =>
+  Object.hasOwn(custodianMessages, text);
+
+export const request = z.strictObject({ id: z.int(), method: z.string(), data: z.unknown() });
+
+const failure = z.strictObject({ code: z.custom<ErrorCode>(isErrorCode), message: z.string() });
+/** The first message says that it is ready; then one for each request. */
+export const response = z.union([
+  z.strictObject({
+    ready: z.literal(true),
+    publicKey: bytes(lengths.publicKey),
+    lockedBytes: count,
+    slabBytes: count,
+  }),
+  z.strictObject({ id: z.int(), ok: z.literal(true), data: z.unknown() }),
+  z.strictObject({ id: z.int().nullable(), ok: z.literal(false), error: failure }),
+]);
+export type Response = z.infer<typeof response>;

@@ -1,0 +1,151 @@
+// All meetings whose keys this process holds, and the laws that it keeps by itself: leases and epochs only rise, a lease joins
+// once, nothing is sealed to whoever departed, and what a meeting had is wiped when it closes.
+
+import { randomBytes, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { KeyTree } from '../keys/tree.ts';
+import { LatchkeyError } from '../protocol/errors.ts';
+import {
+  admissionSignatureInput,
+  encodeAdmission,
+  encodeRekey,
+  encodeRekeyBody,
+  encodeWelcome,
+  rekeySignatureInput,
+  transportSignatureInput,
+} from '../protocol/keyMessages.ts';
+import type { AdmissionTerms, Rekey } from '../protocol/keyMessages.ts';
+import { lease as toLease, lengths, maxUint32 } from '../protocol/names.ts';
+import type { Lease } from '../protocol/names.ts';
+import { openAdmission } from './admission.ts';
+import type { CustodianAnswer, CustodianAsk } from './messages.ts';
+import type { Slot } from './slab.ts';
+import type { SlabKeys } from './slabKeys.ts';
+
+interface HeldMeeting {
+  readonly incarnation: Uint8Array;
+  readonly tree: KeyTree<Slot>;
+  /** Admission keys of those who have not joined yet. */
+  readonly waiting: Map<Lease, Slot>;
+  lastLease: number;
+  closed: boolean;
+}
+
+export class Vault {
+  readonly #keys: SlabKeys;
+  readonly #signingKey: KeyObject;
+  readonly #meetings = new Map<string, HeldMeeting>();
+
+  constructor(keys: SlabKeys, signingKey: KeyObject) {
+    this.#keys = keys;
+    this.#signingKey = signingKey;
+  }
+
+  get counts(): { meetings: number; leaves: number; waiting: number } {
+    const meetings = [...this.#meetings.values()];
+    return {
+      meetings: meetings.length,
+      leaves: meetings.reduce((sum, { tree }) => sum + tree.size, 0),
+      waiting: meetings.reduce((sum, { waiting }) => sum + waiting.size, 0),
+    };
+  }
+
+  openMeeting({ meeting }: CustodianAsk<'openMeeting'>): CustodianAnswer<'openMeeting'> {
+    if (this.#meetings.has(meeting)) throw new LatchkeyError('custodian_refused', 'the meeting is open');
+    const incarnation = new Uint8Array(randomBytes(lengths.incarnation));
+    const tree = new KeyTree(this.#keys, incarnation);
+    this.#meetings.set(meeting, { incarnation, tree, waiting: new Map(), lastLease: 0, closed: false });
+    return { incarnation };
+  }
+
+  async admit({ meeting, ...who }: CustodianAsk<'admit'>): Promise<CustodianAnswer<'admit'>> {
+    const held = this.#held(meeting);
+    if (held.lastLease >= maxUint32) throw new LatchkeyError('custodian_refused', 'no lease is left');
+    // Taken before anything is awaited: whatever fails after this, the number is not given again.
+    held.lastLease++;
+    const terms: AdmissionTerms = {
+      ...who,
+      meeting,
+      incarnation: held.incarnation,
+      lease: toLease(held.lastLease),
+      number: held.lastLease,
+      firstEpoch: held.tree.nextEpoch,
+    };
+    const { enc, admissionKey, resumeSecret } = await openAdmission(terms);
+    // Until sockets can be resumed nobody asks for it.
+    resumeSecret.fill(0);
+    if (held.closed) {
+      admissionKey.fill(0);
+      throw new LatchkeyError('meeting_not_found');
+    }
+    held.waiting.set(terms.lease, this.#keys.adopt(admissionKey));
+    const signature = this.#sign(admissionSignatureInput(terms, enc));
+    return { admission: encodeAdmission({ terms, enc, signature }), lease: terms.lease };
+  }
+
+  rekey({ meeting, trigger, joins, departures }: CustodianAsk<'rekey'>): CustodianAnswer<'rekey'> {
+    const held = this.#held(meeting);
+    const joiners = joins.map((lease) => ({ lease, key: held.waiting.get(lease) ?? refuseLease(lease) }));
+    for (const lease of departures) if (!held.tree.has(lease) && !held.waiting.has(lease)) refuseLease(lease);
+    const withdrawn = departures.filter((lease) => held.waiting.has(lease));
+    if (withdrawn.some((lease) => joins.includes(lease))) {
+      throw new LatchkeyError('custodian_refused', 'a lease joins and departs at once');
+    }
+    const left = departures.filter((lease) => !held.waiting.has(lease));
+    const changed = joiners.length + left.length > 0;
+    const made = changed ? held.tree.rekey({ trigger, joins: joiners, departures: left }) : null;
+    for (const lease of joins) held.waiting.delete(lease);
+    for (const lease of withdrawn) this.#forget(held, lease);
+    if (made === null) return null;
+    return {
+      epoch: made.epoch,
+      fingerprint: made.fingerprint,
+      rekey: made.rekey === null ? null : this.#signedRekey(made.rekey),
+      welcomes: made.welcomes.map((welcome) => ({ lease: welcome.lease, message: encodeWelcome(welcome) })),
+    };
+  }
+
+  signTransport({ meeting, ...transport }: CustodianAsk<'signTransport'>): CustodianAnswer<'signTransport'> {
+    const { incarnation } = this.#held(meeting);
+    return this.#sign(transportSignatureInput({ ...transport, incarnation }));
+  }
+
+  closeMeeting({ meeting }: CustodianAsk<'closeMeeting'>): null {
+    const held = this.#held(meeting);
+    held.closed = true;
+    this.#meetings.delete(meeting);
+    held.tree.close();
+    for (const lease of [...held.waiting.keys()]) this.#forget(held, lease);
+    return null;
+  }
+
+  close(): void {
+    for (const meeting of [...this.#meetings.keys()]) this.closeMeeting({ meeting });
+  }
+
+  #held(meeting: string): HeldMeeting {
+    const held = this.#meetings.get(meeting);
+    if (held === undefined) throw new LatchkeyError('meeting_not_found');
+    return held;
+  }
+
+  #forget(held: HeldMeeting, lease: Lease): void {
+    const key = held.waiting.get(lease);
+    if (key === undefined) return;
+    held.waiting.delete(lease);
+    this.#keys.wipe(key);
+  }
+
+  #signedRekey(rekey: Rekey): Uint8Array {
+    const body = encodeRekeyBody(rekey);
+    return encodeRekey(body, this.#sign(rekeySignatureInput(body)));
+  }
+
+  #sign(input: Uint8Array): Uint8Array {
+    return new Uint8Array(sign(null, input, this.#signingKey));
+  }
+}
+
+const refuseLease = (lease: Lease): never => {
+  throw new LatchkeyError('custodian_refused', `lease ${lease} is not here`);
+};
