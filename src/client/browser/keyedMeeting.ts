@@ -1,0 +1,191 @@
+// The Meeting that a page holds: a session and its media behind the types of api.ts.
+
+import { LatchkeyError } from '../../protocol/errors.ts';
+import type { MeetingKind, Role } from '../../protocol/names.ts';
+import type { Participant } from '../../protocol/signaling.ts';
+import { Emitter } from '../session/emitter.ts';
+import type { EpochState } from '../session/keyPlane.ts';
+import type { Session } from '../session/session.ts';
+import type {
+  EpochInfo,
+  Meeting,
+  MeetingEvents,
+  MeetingParticipant,
+  MeetingStats,
+  Publication,
+  PublishOptions,
+  RemoteTrack,
+} from './api.ts';
+import { Media } from './media.ts';
+import type { SFrameThread } from './sframeThread.ts';
+
+export class KeyedMeeting implements Meeting {
+  readonly keying = 'server';
+  readonly #session: Session;
+  readonly #thread: SFrameThread;
+  readonly #media: Media;
+  readonly #events: Emitter<MeetingEvents>;
+  #epoch: EpochState;
+
+  private constructor(
+    session: Session,
+    thread: SFrameThread,
+    media: Media,
+    events: Emitter<MeetingEvents>,
+    epoch: EpochState,
+  ) {
+    this.#session = session;
+    this.#thread = thread;
+    this.#media = media;
+    this.#events = events;
+    this.#epoch = session.epoch ?? epoch;
+    session.on('ended', () => media.close());
+    this.#forward(session);
+  }
+
+  /**
+   * Opens media while the first key is on its way; resolves when both are there.
+   * @throws LatchkeyError; the session is then ended.
+   */
+  static async open(
+    session: Session,
+    thread: SFrameThread,
+    keyTimeoutMs: number,
+    onKeyed: () => void,
+  ): Promise<KeyedMeeting> {
+    const events = new Emitter<MeetingEvents>();
+    const keyed = session.keyed(keyTimeoutMs);
+    const opening = Media.open(session, thread, {
+      onTrack: (remote) => events.emit('track', remote),
+      onTrackEnded: (remote) => events.emit('trackEnded', remote),
+      onFailed: ({ code, message }) => events.emit('failure', { code, message }),
+    });
+    const [epoch, media] = await Promise.allSettled([keyed.finally(onKeyed), opening]);
+    const failed = [epoch, media].find((one) => one.status === 'rejected');
+    if (epoch.status === 'fulfilled' && media.status === 'fulfilled' && !session.ended) {
+      return new KeyedMeeting(session, thread, media.value, events, epoch.value);
+    }
+    if (media.status === 'fulfilled') media.value.close();
+    session.close();
+    throw failed?.reason ?? new LatchkeyError('closed');
+  }
+
+  get id(): string {
+    return this.#session.meeting.id;
+  }
+
+  get name(): string | undefined {
+    return this.#session.meeting.name;
+  }
+
+  get kind(): MeetingKind {
+    return this.#session.meeting.kind;
+  }
+
+  get participantId(): string {
+    return this.#session.self.participantId;
+  }
+
+  get role(): Role {
+    return this.#session.role;
+  }
+
+  get epoch(): number {
+    return this.#epoch.epoch;
+  }
+
+  get fingerprint(): string {
+    return this.#epoch.fingerprint;
+  }
+
+  get epochInfo(): EpochInfo {
+    return this.#epoch;
+  }
+
+  get participants(): readonly MeetingParticipant[] {
+    const self = {
+      ...this.#session.self,
+      sending: this.publications.map(({ source, kind, muted }) => ({ source, kind, muted })),
+    };
+    return [self, ...this.#session.roster.participants.map((other) => this.#describe(other))];
+  }
+
+  get publications(): readonly Publication[] {
+    return this.#media.publications.all;
+  }
+
+  get tracks(): readonly RemoteTrack[] {
+    return this.#media.subscriptions.tracks;
+  }
+
+  publish(track: MediaStreamTrack, options?: PublishOptions): Promise<Publication> {
+    return this.#media.publications.publish(track, options);
+  }
+
+  unpublish(publication: Publication): Promise<void> {
+    return this.#media.publications.unpublish(publication);
+  }
+
+  setMuted(publication: Publication, muted: boolean): Promise<void> {
+    return this.#media.publications.setMuted(publication, muted);
+  }
+
+  replaceTrack(publication: Publication, track: MediaStreamTrack): Promise<void> {
+    return this.#media.publications.replaceTrack(publication, track);
+  }
+
+  async leave(): Promise<void> {
+    this.#media.close();
+    await this.#session.leave();
+  }
+
+  on<E extends keyof MeetingEvents>(event: E, listener: (data: MeetingEvents[E]) => void): () => void {
+    const off = this.#events.on(event, listener);
+    if (event !== 'track') return off;
+    let wanted = true;
+    const there = this.tracks;
+    queueMicrotask(() => {
+      const now = this.tracks;
+      for (const remote of there)
+        if (wanted && now.includes(remote)) (listener as (data: RemoteTrack) => void)(remote);
+    });
+    return () => {
+      wanted = false;
+      off();
+    };
+  }
+
+  async stats(): Promise<MeetingStats> {
+    const [hop, frames] = await Promise.all([this.#media.hop(), this.#thread.agent.counts()]);
+    return { hop, frames };
+  }
+
+  #forward(session: Session): void {
+    const events = this.#events;
+    session.on('epoch', (state) => {
+      this.#epoch = state;
+      events.emit('epoch', state);
+    });
+    session.on('participantJoined', (joined) => events.emit('participantJoined', this.#describe(joined)));
+    session.on('participantLeft', ({ participant: { participantId, name }, cause }) =>
+      events.emit('participantLeft', { participantId, name, cause }),
+    );
+    session.on('producerChanged', ({ participantId, source, paused }) =>
+      events.emit('muted', { participantId, source, muted: paused }),
+    );
+    session.on('speakers', (participantIds) => events.emit('speakers', { participantIds }));
+    session.on('sendingPaused', (data) => events.emit('sendingPaused', data));
+    session.on('failure', ({ code, message }) => events.emit('failure', { code, message }));
+    session.on('ended', (data) => {
+      events.emit('ended', data);
+      events.clear();
+    });
+  }
+
+  #describe(participant: Participant): MeetingParticipant {
+    const sending = this.#session.roster
+      .producersOf(participant.participantId)
+      .map(({ source, kind, paused }) => ({ source, kind, muted: paused }));
+    return { ...participant, sending };
+  }
+}

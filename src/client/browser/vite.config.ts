@@ -1,0 +1,33 @@
+// Builds the SDK as two ES modules without chunks between them, so that a page loads one file and the worker another:
+//   dist/sdk/latchkey.js       joinMeeting and its types' values
+//   dist/sdk/sframeWorker.js   started by it, from beside it
+
+import { build, defineConfig } from 'vite';
+import type { InlineConfig, Plugin } from 'vite';
+
+const here = new URL('./', import.meta.url).pathname;
+const outDir = new URL('../../../dist/sdk', import.meta.url).pathname;
+
+const bundle = (entry: string, fileName: string): InlineConfig => ({
+  root: here,
+  configFile: false,
+  logLevel: 'warn',
+  build: {
+    outDir,
+    emptyOutDir: false,
+    target: 'es2022',
+    sourcemap: true,
+    lib: { entry: `${here}${entry}`, formats: ['es'], fileName: () => fileName },
+  },
+});
+
+/** Vite builds one library at a time: the worker follows the SDK. */
+const thenWorker: Plugin = {
+  name: 'latchkey-sframe-worker',
+  apply: 'build',
+  async closeBundle() {
+    await build(bundle('sframeWorker.ts', 'sframeWorker.js'));
+  },
+};
+
+export default defineConfig({ ...bundle('index.ts', 'latchkey.js'), plugins: [thenWorker] });
