@@ -47,7 +47,7 @@ export class SlabKeys implements SealingKeys<Slot> {
   }
 
   step(slot: Slot): void {
-    this.#derive(slot, stepInfo, (derived) => void this.#slab.bytes(slot).set(derived));
+    this.#derive(slot, stepInfo, (derived) => this.#slab.bytes(slot).set(derived));
   }
 
   wipe(slot: Slot): void {

@@ -115,12 +115,12 @@ export class Vault {
     held.closed = true;
     this.#meetings.delete(meeting);
     held.tree.close();
-    for (const lease of [...held.waiting.keys()]) this.#forget(held, lease);
+    for (const lease of held.waiting.keys()) this.#forget(held, lease);
     return null;
   }
 
   close(): void {
-    for (const meeting of [...this.#meetings.keys()]) this.closeMeeting({ meeting });
+    for (const meeting of this.#meetings.keys()) this.closeMeeting({ meeting });
   }
 
   #held(meeting: string): HeldMeeting {

@@ -11,6 +11,7 @@ export interface DirectoryLimits {
   readonly maxMeetings: number;
   /** A meeting that nobody has joined for this long may be forgotten. */
   readonly idleMs: number;
+  readonly onEnded: (id: string) => void;
 }
 
 export interface Census {
@@ -95,6 +96,7 @@ export class MeetingDirectory {
   #end(meeting: Meeting, reason: EndReason): void {
     meeting.end(reason);
     this.#meetings.delete(meeting.id);
+    this.#limits.onEnded(meeting.id);
     this.#ended.add(meeting.id);
     for (const oldest of this.#ended) {
       if (this.#ended.size <= this.#limits.maxMeetings) break;

@@ -8,7 +8,7 @@ import type { MeetingDirectory } from '../meeting/directory.ts';
 import type { Incarnation } from '../meeting/incarnation.ts';
 import type { Member } from '../meeting/member.ts';
 import { fromBase64Url } from '../protocol/bytes.ts';
-import { LatchkeyError } from '../protocol/errors.ts';
+import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { epochId, protocolVersion } from '../protocol/names.ts';
 import type { Answer, Ask, ClientNotice, ClientNoticeData, Method } from '../protocol/signaling.ts';
@@ -19,8 +19,8 @@ export interface VisitContext {
   readonly tokens: TokenService;
   readonly directory: MeetingDirectory;
   readonly timers: Timers;
-  /** Counts joins by how they ended. */
-  readonly onJoin: (result: 'ok' | ErrorCode) => void;
+  /** Counts joins by how they ended, and how long they took in milliseconds. */
+  readonly onJoin: (result: 'ok' | ErrorCode, ms: number) => void;
 }
 
 interface Seat {
@@ -123,10 +123,15 @@ export class Visit implements Handlers {
   }
 
   async #join(ask: Ask<'join'>): Promise<Reply<'join'>> {
+    const startedMs = performance.now();
+    const ended = (result: 'ok' | ErrorCode): void =>
+      this.#context.onJoin(result, performance.now() - startedMs);
     try {
-      return await this.#joinOnce(ask);
+      const reply = await this.#joinOnce(ask);
+      ended('ok');
+      return reply;
     } catch (thrown) {
-      this.#context.onJoin(thrown instanceof LatchkeyError ? thrown.code : 'internal');
+      ended(toLatchkeyError(thrown).code);
       throw thrown;
     }
   }
@@ -140,7 +145,6 @@ export class Visit implements Handlers {
     try {
       const seat = await this.#takeSeat(ask);
       this.#connection.joined();
-      this.#context.onJoin('ok');
       return { answer: () => this.#welcome(seat), sent: () => this.#enter(seat) };
     } catch (thrown) {
       this.#joining = false;

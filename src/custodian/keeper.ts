@@ -1,0 +1,84 @@
+// Keeps a custodian running: one that is lost is replaced, its meetings are told that their keys are gone.
+
+import type { Logger } from 'pino';
+import { LatchkeyError } from '../protocol/errors.ts';
+import { startCustodian } from './client.ts';
+import type { CustodianSettings } from './client.ts';
+import type { Custodian } from './custodian.ts';
+
+/** Between attempts to replace a lost custodian, in milliseconds. */
+const retryMs = 1_000;
+
+export class CustodianKeeper {
+  readonly #settings: CustodianSettings;
+  readonly #log: Logger;
+  /** Of every custodian of this server: the key stands in a file. */
+  readonly publicKey: Uint8Array;
+  /** Called when all keys were lost; the next custodian is on its way. */
+  onLost: () => void = () => undefined;
+  #current: Custodian | null;
+  #retry: NodeJS.Timeout | null = null;
+  #restarts = 0;
+  #closed = false;
+
+  private constructor(settings: CustodianSettings, first: Custodian) {
+    this.#settings = settings;
+    this.#log = settings.log;
+    this.publicKey = first.publicKey;
+    this.#current = first;
+    first.onLost((reason) => this.#lost(reason));
+  }
+
+  /** @throws LatchkeyError `custodian_lost` where it does not start. */
+  static async start(settings: CustodianSettings): Promise<CustodianKeeper> {
+    return new CustodianKeeper(settings, await startCustodian(settings));
+  }
+
+  get up(): boolean {
+    return this.#current !== null;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** @throws LatchkeyError `custodian_lost` while there is none. */
+  current(): Custodian {
+    if (this.#current === null) throw new LatchkeyError('custodian_lost');
+    return this.#current;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    await this.#current?.close();
+    this.#current = null;
+  }
+
+  #lost(reason: Error): void {
+    this.#log.error({ event: 'custodian.lost', err: reason }, 'the custodian is gone, and all keys with it');
+    this.#current = null;
+    this.onLost();
+    void this.#startAgain();
+  }
+
+  async #startAgain(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      const next = await startCustodian(this.#settings);
+      if (this.#closed) {
+        await next.close();
+        return;
+      }
+      this.#restarts++;
+      this.#current = next;
+      next.onLost((reason) => this.#lost(reason));
+    } catch (thrown) {
+      this.#log.error(
+        { event: 'custodian.unreplaced', err: thrown, retryMs },
+        'the custodian did not start again',
+      );
+      this.#retry = setTimeout(() => void this.#startAgain(), retryMs);
+    }
+  }
+}

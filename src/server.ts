@@ -1,0 +1,219 @@
+// The wiring: settings in, a running server out. Everything that the parts need of one another is handed to them here.
+
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { ensureApiSecret, ensureTokenKey } from './auth/secrets.ts';
+import { TokenService } from './auth/tokens.ts';
+import { packageFolder, packageVersion } from './config/package.ts';
+import type { Config } from './config/schema.ts';
+import { ensureDataFolder } from './config/secretFile.ts';
+import { CustodianKeeper } from './custodian/keeper.ts';
+import { ensureSigningKey } from './custodian/signingKey.ts';
+import { allowsPageOverLoopback } from './http/access.ts';
+import { createApp } from './http/app.ts';
+import { closeHttpServer, createHttpServer, listen } from './http/listen.ts';
+import { MediaWorkers } from './media/workers.ts';
+import { MeetingDirectory } from './meeting/directory.ts';
+import type { MeetingEvents } from './meeting/meetingContext.ts';
+import { createMetrics } from './observe/metrics.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { Secret } from './observe/secret.ts';
+import { SignalingServer } from './signaling/signalingServer.ts';
+
+export interface RunningServer {
+  /** What people open. */
+  readonly url: string;
+  readonly apiSecret: Secret;
+  /** Made just now: to be shown this once. */
+  readonly apiSecretIsNew: boolean;
+  /** Ends meetings in order: participants told, keys wiped, processes gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Things to undo, the newest first. */
+class Undoing {
+  readonly #steps: (() => void | Promise<void>)[] = [];
+
+  add(step: () => void | Promise<void>): void {
+    this.#steps.unshift(step);
+  }
+
+  /** Every step is tried. @throws the first failure. */
+  async run(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of this.#steps.splice(0)) {
+      try {
+        await step();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+export const startServer = async (config: Config, log: Logger): Promise<RunningServer> => {
+  const undoing = new Undoing();
+  try {
+    return await start(config, log, undoing);
+  } catch (thrown) {
+    await undoing.run();
+    throw thrown;
+  }
+};
+
+const start = async (config: Config, log: Logger, undoing: Undoing): Promise<RunningServer> => {
+  const data = resolve(config.data.directory);
+  ensureDataFolder(data);
+  const api = ensureApiSecret(config.api, data);
+  const tokens = new TokenService(ensureTokenKey(data), config.tokens);
+  const metrics = createMetrics({ version: packageVersion });
+
+  const keeper = await startKeys(config, data, log);
+  undoing.add(() => keeper.close());
+  const workers = await startMedia(config, log);
+  undoing.add(() => workers.close());
+
+  const directory = new MeetingDirectory(
+    {
+      custodian: () => keeper.current(),
+      workers,
+      mediaLimits: config.media,
+      timers: config.timers,
+      maxParticipants: config.limits.participantsPerMeeting,
+      log,
+      events: countMeetings(metrics),
+      nowMs: () => performance.now(),
+    },
+    { maxMeetings: config.limits.meetings, idleMs: idleMeetingMs, onEnded: (id) => tokens.forgetMeeting(id) },
+  );
+  keeper.onLost = () => directory.stopRunning('custodian_lost');
+  const signaling = openSignaling(config, { tokens, directory, metrics, log });
+  let draining = false;
+  metrics.onScrape(() => collect(metrics, { keeper, workers, directory, signaling }));
+
+  const expectedWorkers = workers.alive;
+  const app = createApp({
+    access: { secret: api.secret, pageOverLoopback: allowsPageOverLoopback(config) },
+    tokens,
+    meetings: directory,
+    bodyBytes: config.http.bodyBytes,
+    metrics,
+    version: packageVersion,
+    signingKey: keeper.publicKey,
+    readiness: () => {
+      const reasons = [
+        ...(draining ? ['draining'] : []),
+        ...(keeper.up ? [] : ['the custodian is being started again']),
+        ...(workers.alive < expectedWorkers ? ['a media worker is being started again'] : []),
+      ];
+      return { ready: reasons.length === 0, reasons };
+    },
+    log,
+    trustedProxies: config.http.trustedProxies,
+    tls: config.http.tls.certFile !== undefined,
+    pages: resolve(packageFolder, 'dist'),
+  });
+  const http = { ...config.http, maxConnections: config.limits.connections };
+  const server = createHttpServer(http, app);
+  signaling.attach(server);
+  undoing.add(() => closeHttpServer(server, httpGraceMs));
+  undoing.add(() => signaling.close());
+  undoing.add(() => {
+    draining = true;
+    directory.close();
+  });
+  const url = await listen(server, http);
+  return {
+    url,
+    apiSecret: api.secret,
+    apiSecretIsNew: api.created,
+    close: () => undoing.run(),
+  };
+};
+
+/** A meeting that nobody joined for a day may make room for another. */
+const idleMeetingMs = 86_400_000;
+/** HTTP requests that are under way at the end may take this long. */
+const httpGraceMs = 500;
+
+const startKeys = async (config: Config, data: string, log: Logger): Promise<CustodianKeeper> => {
+  const signingKeyFile = resolve(data, 'signing-key.pem');
+  await ensureSigningKey(signingKeyFile);
+  return await CustodianKeeper.start({
+    signingKeyFile,
+    slots: config.custodian.slots,
+    answerMs: config.timers.custodianAnswerMs,
+    log,
+  });
+};
+
+const startMedia = ({ media }: Config, log: Logger): Promise<MediaWorkers> =>
+  MediaWorkers.start({ ...media, workerBin: media.workerBinary }, log);
+
+const countMeetings = (metrics: Metrics): MeetingEvents => ({
+  minted: (trigger) => metrics.epochsMinted.inc({ trigger }),
+  activated: (trigger, ms) => metrics.rekeySeconds.observe({ trigger }, ms / 1_000),
+  exposure: (ms) => metrics.exposureSeconds.observe(ms / 1_000),
+  departed: (cause) => metrics.departures.inc({ cause }),
+});
+
+const openSignaling = (
+  { limits, timers }: Config,
+  {
+    tokens,
+    directory,
+    metrics,
+    log,
+  }: { tokens: TokenService; directory: MeetingDirectory; metrics: Metrics; log: Logger },
+): SignalingServer =>
+  new SignalingServer({
+    context: {
+      tokens,
+      directory,
+      timers,
+      onJoin: (result, ms) => {
+        metrics.joins.inc({ result });
+        if (result === 'ok') metrics.joinSeconds.observe(ms / 1_000);
+      },
+    },
+    limits: {
+      messagesPerSecond: limits.messagesPerSecond,
+      socketQueueBytes: limits.socketQueueBytes,
+      joinTimeoutMs: timers.joinTimeoutMs,
+      pingMs: timers.pingMs,
+      maxConnections: limits.connections,
+    },
+    log,
+    onError: (code) => metrics.signalingErrors.inc({ code }),
+  });
+
+const collect = async (
+  metrics: Metrics,
+  parts: {
+    keeper: CustodianKeeper;
+    workers: MediaWorkers;
+    directory: MeetingDirectory;
+    signaling: SignalingServer;
+  },
+): Promise<void> => {
+  const census = parts.directory.census();
+  for (const [kind, count] of Object.entries(census.meetings)) metrics.meetings.set({ kind }, count);
+  for (const [role, count] of Object.entries(census.participants)) metrics.participants.set({ role }, count);
+  metrics.epochsHeld.set(census.epochsHeld);
+  metrics.lagging.set(census.lagging);
+  metrics.paused.set(census.paused);
+  metrics.workers.set(parts.workers.alive);
+  metrics.sockets.set(parts.signaling.connections);
+  metrics.custodianUp.set(parts.keeper.up ? 1 : 0);
+  if (!parts.keeper.up) return;
+  try {
+    const { slotsUsed, slotsTotal } = await parts.keeper.current().statistics();
+    metrics.custodianSlots.set({ state: 'used' }, slotsUsed);
+    metrics.custodianSlots.set({ state: 'free' }, slotsTotal - slotsUsed);
+  } catch (thrown) {
+    // Lost while it was asked: the next scrape says so.
+    metrics.custodianUp.set(0);
+    if (parts.keeper.up) throw thrown;
+  }
+};

@@ -1,0 +1,87 @@
+// The server as its users run it: a process of its own, configured by environment variables, on free ports, its data in a
+// folder that goes with it.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const main = new URL('../../src/main.ts', import.meta.url).pathname;
+const tap = new URL('tap.ts', import.meta.url).href;
+
+export interface ServerProcess {
+  readonly url: string;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly apiSecret: string;
+  /** All that it wrote to stdout and stderr. */
+  readonly output: () => string;
+  /** SIGTERM; the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export const startServerProcess = async (settings: Record<string, string> = {}): Promise<ServerProcess> => {
+  const data = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
+  const child = fork(main, [], {
+    execArgv: ['--import', tap],
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: {
+      ...process.env,
+      LATCHKEY_HTTP_PORT: '0',
+      LATCHKEY_MEDIA_PORT_BASE: '0',
+      LATCHKEY_DATA_DIRECTORY: data,
+      LATCHKEY_LOG_PRETTY: 'false',
+      ...settings,
+    },
+  });
+  const lines: string[] = [];
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
+  const { url, apiSecret } = await new Promise<{ url: string; apiSecret: string }>((resolve, reject) => {
+    const found = { url: '', apiSecret: '' };
+    const read = (line: string): void => {
+      lines.push(line);
+      found.url ||= /(https?:\/\/\S+)/.exec(line.startsWith('{') ? '' : line)?.[1] ?? '';
+      found.apiSecret ||= /^API secret: (\S+)/.exec(line)?.[1] ?? '';
+      if (found.url !== '' && found.apiSecret !== '') resolve(found);
+    };
+    for (const stream of [child.stdout, child.stderr]) if (stream) createInterface(stream).on('line', read);
+    void exited.then(([code, signal]) =>
+      reject(new Error(`server ended (${code ?? signal}):\n${lines.join('\n')}`)),
+    );
+  });
+  return {
+    url: url.replace(/\/$/, ''),
+    pid: child.pid ?? 0,
+    process: child,
+    apiSecret,
+    output: () => lines.join('\n'),
+    stop: async () => {
+      child.kill('SIGTERM');
+      const [code] = await exited;
+      await rm(data, { recursive: true, force: true });
+      return code;
+    },
+  };
+};
+
+/** As an application would: creates a meeting and tokens for it. */
+export const api = (server: ServerProcess) => {
+  const post = async <T>(path: string, body: unknown): Promise<T> => {
+    const response = await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${server.apiSecret}` },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  };
+  return {
+    createMeeting: async () => (await post<{ id: string }>('/v1/meetings', {})).id,
+    token: async (meeting: string, name: string, role: 'host' | 'presenter' | 'viewer' = 'presenter') =>
+      (await post<{ token: string }>(`/v1/meetings/${meeting}/tokens`, { name, role })).token,
+  };
+};
