@@ -202,7 +202,7 @@ export const startCustodian = async (settings: CustodianSettings): Promise<Custo
         'key memory could not be locked whole: raise the limit (ulimit -l, LimitMEMLOCK)',
       );
     }
-    settings.log.info({ event: 'custodian.started', pid: child.pid, lockedBytes }, 'custodian started');
+    settings.log.info({ event: 'custodian.started', custodian: child.pid, lockedBytes }, 'custodian started');
     return new CustodianClient(child, publicKey, settings.answerMs);
   } catch (thrown) {
     child.kill('SIGKILL');
