@@ -1,16 +1,20 @@
 // The process: reads settings, starts the server, says where it is, ends it in order when asked to.
 
 import { pathToFileURL } from 'node:url';
+import type { Logger } from 'pino';
 import { loadConfig } from './config/load.ts';
 import type { ConfigSources } from './config/load.ts';
+import type { Config } from './config/schema.ts';
 import { createLog } from './observe/log.ts';
-import { LatchkeyError } from './protocol/errors.ts';
+import { LatchkeyError, toLatchkeyError } from './protocol/errors.ts';
 import { startServer } from './server.ts';
+import type { RunningServer } from './server.ts';
 
-/** sysexits.h's EX_CONFIG for what the operator can mend, EX_SOFTWARE for what we must. */
-export const exitCodes = { ok: 0, failed: 70, misconfigured: 78 } as const;
+/** As in sysexits.h: EX_USAGE, EX_SOFTWARE for what we must mend, EX_CONFIG for what the operator can. */
+export const exitCodes = { ok: 0, usage: 64, failed: 70, misconfigured: 78 } as const;
 
-const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+/** A second signal ends the process at once, with 128 and its number as shells say it. */
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 const explain = (thrown: unknown): number => {
   if (thrown instanceof LatchkeyError) {
@@ -21,22 +25,26 @@ const explain = (thrown: unknown): number => {
   return exitCodes.failed;
 };
 
-/** Runs until a signal. Does not return before the process ends, but where the start fails: then with its exit code. */
+/** Runs until a signal or a failure of our own, and resolves with the exit code. */
 export const serve = async (sources: ConfigSources = {}): Promise<number> => {
-  let config;
-  let server;
+  let config: Config;
+  let log: Logger;
+  let running: RunningServer;
   try {
     config = loadConfig({ environment: process.env, ...sources });
-    server = await startServer(config, createLog(config.log));
+    log = createLog(config.log);
+    running = await startServer(config, log, {
+      onNewApiSecret: (secret) => process.stdout.write(`API secret: ${secret.revealText()}\n`),
+    });
   } catch (thrown) {
     return explain(thrown);
   }
-  const running = server;
-  const { deadlineMs } = config.shutdown;
-  if (running.apiSecretIsNew) process.stdout.write(`API secret: ${running.apiSecret.revealText()}\n`);
   process.stdout.write(`Latchkey is ready. Open a meeting: ${running.url}\n`);
+  return await untilEnded(running, config.shutdown.deadlineMs, log);
+};
 
-  return await new Promise<number>((resolve) => {
+const untilEnded = (running: RunningServer, deadlineMs: number, log: Logger): Promise<number> =>
+  new Promise((resolve) => {
     let ending = false;
     const end = async (code: number): Promise<void> => {
       ending = true;
@@ -49,20 +57,25 @@ export const serve = async (sources: ConfigSources = {}): Promise<number> => {
         resolve(explain(thrown));
       }
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        if (ending) process.exit(128 + signalNumbers[signal]);
+    for (const [signal, number] of Object.entries(signalNumbers)) {
+      // Before mediasoup's own listeners, which end the workers at once: participants are told first.
+      process.prependListener(signal, () => {
+        if (ending) process.exit(128 + number);
+        log.info({ event: 'server.stopping', signal }, 'ending meetings; a second signal ends at once');
         void end(exitCodes.ok);
       });
     }
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(event, (thrown: unknown) => {
-        explain(thrown);
+        const { code } = toLatchkeyError(thrown);
+        log.fatal(
+          { event: 'process.failed', kind: event, code, err: thrown },
+          'our mistake: ending in order',
+        );
         if (!ending) void end(exitCodes.failed);
       });
     }
   });
-};
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   process.exitCode = await serve();

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { api, startServerProcess } from '../browser/serverProcess.ts';
-import type { ServerProcess } from '../browser/serverProcess.ts';
+import { api, startServerProcess } from '../server/serverProcess.ts';
+import type { ServerProcess } from '../server/serverProcess.ts';
 import { joinAsNode } from '../participant/nodeParticipant.ts';
 import type { NodeParticipant } from '../participant/nodeParticipant.ts';
 

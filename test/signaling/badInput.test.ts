@@ -5,8 +5,8 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isErrorCode } from '../../src/protocol/errors.ts';
 import { limits } from '../../src/protocol/timers.ts';
-import { api, startServerProcess } from '../browser/serverProcess.ts';
-import type { ServerProcess } from '../browser/serverProcess.ts';
+import { api, startServerProcess } from '../server/serverProcess.ts';
+import type { ServerProcess } from '../server/serverProcess.ts';
 import { RawClient, joinAsk } from './rawClient.ts';
 
 let server: ServerProcess;

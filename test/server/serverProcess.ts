@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
-const tap = new URL('tap.ts', import.meta.url).href;
+const tap = new URL('../browser/tap.ts', import.meta.url).href;
 
 export interface ServerProcess {
   readonly url: string;
