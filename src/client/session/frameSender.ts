@@ -7,6 +7,8 @@ import type { FrameTally } from './frameStreams.ts';
 
 interface FrameSenderParts<Secret, Key> {
   readonly sealer: FrameSealer<Secret, Key>;
+  /** Never rejects. */
+  readonly ready: Promise<void>;
   readonly counts: FrameTally;
   /** How long this epoch has been held, in milliseconds; NaN, which fails closed, for one that is not. */
   readonly ageMs: (epoch: EpochId) => number;
@@ -22,7 +24,8 @@ export class FrameSender<Secret, Key> {
 
   /** Null: there is no key that may be used now, or the frame is none of its codec's; it is dropped. */
   async seal(frame: Uint8Array): Promise<Uint8Array | null> {
-    const { sealer, counts, ageMs, onFailed } = this.#parts;
+    const { sealer, ready, counts, ageMs, onFailed } = this.#parts;
+    await ready;
     try {
       // Age and deadline are those of the epoch that this very frame is sealed under.
       const sealed = await sealer.seal(frame, sealer.epoch === null ? Number.NaN : ageMs(sealer.epoch));

@@ -58,6 +58,8 @@ interface HeldEpoch<Secret> {
 interface HeldSender<Secret, Key> {
   readonly codec: Codec;
   readonly sealer: FrameSealer<Secret, Key>;
+  /** The first key is derived, or there is none to wait for. */
+  readonly ready: Promise<void>;
 }
 
 interface HeldReceiver<Secret, Key> {
@@ -132,9 +134,11 @@ export class FrameStreams<Secret, Key> {
    */
   sender(stream: StreamId, codec: Codec): FrameSender<Secret, Key> {
     this.#assertOpen();
-    const { sealer } = assertCodec(codec, this.#senders.get(stream) ?? this.#addSender(stream, codec));
+    const held = this.#senders.get(stream) ?? this.#addSender(stream, codec);
+    const { sealer, ready } = assertCodec(codec, held);
     return new FrameSender({
       sealer,
+      ready,
       counts: this.counts,
       ageMs: (epoch) => this.#held.get(epoch)?.age.ms ?? Number.NaN,
       onFailed: this.#options.onFailed,
@@ -176,11 +180,12 @@ export class FrameStreams<Secret, Key> {
   #addSender(stream: StreamId, codec: Codec): HeldSender<Secret, Key> {
     const { crypto, incarnation, timers, onFailed } = this.#options;
     const sealer = new FrameSealer(crypto, { stream: this.#claims.claim(stream), codec, incarnation });
-    const held = { codec, sealer };
-    this.#senders.set(stream, held);
     const active = this.#active === null ? undefined : this.#held.get(this.#active);
-    // Until the key is derived, the first frames find none and are not sent.
-    if (active !== undefined) sealer.install(active.key, timers.epochLifeMs).catch(onFailed);
+    // A stream's first frame is the one that its decoders begin with: it waits for the key.
+    const ready =
+      active === undefined ? null : sealer.install(active.key, timers.epochLifeMs).catch(onFailed);
+    const held = { codec, sealer, ready: ready ?? Promise.resolve() };
+    this.#senders.set(stream, held);
     return held;
   }
 

@@ -114,13 +114,12 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
     return received;
   }
 
-  activate(epoch: EpochId): Promise<void> {
-    return this.#streams().activate(epoch);
+  async activate(epoch: EpochId): Promise<void> {
+    await this.#streams().activate(epoch);
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#admitted?.streams.stop();
-    return Promise.resolve();
   }
 
   async verifyTransport({ participant, transport, fingerprints, signature }: SignedTransport): Promise<void> {
@@ -132,8 +131,8 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
     await this.#verify(signingKey, input, signature);
   }
 
-  counts(): Promise<FrameCounts> {
-    return Promise.resolve({ ...(this.#admitted?.streams.counts ?? emptyTally()) });
+  async counts(): Promise<FrameCounts> {
+    return { ...(this.#admitted?.streams.counts ?? emptyTally()) };
   }
 
   /** Asked for again, a stream's counters go on. @throws LatchkeyError `closed` before the admission and after the end. */

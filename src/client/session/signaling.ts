@@ -79,10 +79,10 @@ export class Signaling {
    * @param timeoutMs for opening, and later for each answer.
    * @throws LatchkeyError `connection_lost`, `unsupported_protocol`; TypeError for a URL that is none.
    */
-  static open(url: string, clock: Clock, timeoutMs: number): Promise<Signaling> {
+  static async open(url: string, clock: Clock, timeoutMs: number): Promise<Signaling> {
     const socket = new WebSocket(endpoint(url, 'v1/connect', true), [subprotocol]);
     socket.binaryType = 'arraybuffer';
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const fail = (error: LatchkeyError): void => {
         cancelTimeout();
         socket.close();
