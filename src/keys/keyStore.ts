@@ -8,6 +8,7 @@
 
 import { ByteWriter } from '../protocol/bytes.ts';
 import { lengths } from '../protocol/names.ts';
+import type { EpochId } from '../protocol/names.ts';
 
 /** One use of a key for sealing; no two seals ever have the same (key, use). */
 export interface SealUse {
@@ -37,14 +38,18 @@ export const sealInfo = (use: SealUse): Uint8Array =>
 
 /** The custodian's side: synchronous, keys stay where they are. */
 export interface SealingKeys<H> {
-  /** A fresh random key. */
+  /** A fresh random key. The only method that may fail for lack of room; nothing has changed then. */
   mint(): H;
+  /** A fresh random key in the place of this one: needs no room, so that a departure never fails for lack of it. */
+  renew(key: H): void;
   /** Replaces the key in place. */
   step(key: H): void;
   /** Zeroes the key; the handle is dead. */
   wipe(key: H): void;
   /** `secrets.length · 32 + 16` bytes. */
   seal(under: H, use: SealUse, aad: Uint8Array, secrets: readonly H[]): Uint8Array;
+  /** By which both ends compare a session key: 16 bytes that say nothing about it (`epochKeys.ts` of sframe). */
+  fingerprint(session: H, incarnation: Uint8Array, epoch: EpochId): Uint8Array;
 }
 
 /** A participant's side: asynchronous, since WebCrypto is. */
