@@ -24,10 +24,13 @@ export interface RunningServer {
   /** What people open. */
   readonly url: string;
   readonly apiSecret: Secret;
-  /** Made just now: to be shown this once. */
-  readonly apiSecretIsNew: boolean;
   /** Ends meetings in order: participants told, keys wiped, processes gone. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** An API secret was made: to be shown this once, at once, since the start may still fail and the file stays. */
+  readonly onNewApiSecret?: (secret: Secret) => void;
 }
 
 /** Things to undo, the newest first. */
@@ -52,20 +55,30 @@ class Undoing {
   }
 }
 
-export const startServer = async (config: Config, log: Logger): Promise<RunningServer> => {
+export const startServer = async (
+  config: Config,
+  log: Logger,
+  options: StartOptions = {},
+): Promise<RunningServer> => {
   const undoing = new Undoing();
   try {
-    return await start(config, log, undoing);
+    return await start(config, log, options, undoing);
   } catch (thrown) {
     await undoing.run();
     throw thrown;
   }
 };
 
-const start = async (config: Config, log: Logger, undoing: Undoing): Promise<RunningServer> => {
+const start = async (
+  config: Config,
+  log: Logger,
+  options: StartOptions,
+  undoing: Undoing,
+): Promise<RunningServer> => {
   const data = resolve(config.data.directory);
   ensureDataFolder(data);
   const api = ensureApiSecret(config.api, data);
+  if (api.created) options.onNewApiSecret?.(api.secret);
   const tokens = new TokenService(ensureTokenKey(data), config.tokens);
   const metrics = createMetrics({ version: packageVersion });
 
@@ -87,7 +100,10 @@ const start = async (config: Config, log: Logger, undoing: Undoing): Promise<Run
     },
     { maxMeetings: config.limits.meetings, idleMs: idleMeetingMs, onEnded: (id) => tokens.forgetMeeting(id) },
   );
-  keeper.onLost = () => directory.stopRunning('custodian_lost');
+  keeper.onLost = () => {
+    metrics.custodianRestarts.inc();
+    directory.stopRunning('custodian_lost');
+  };
   const signaling = openSignaling(config, { tokens, directory, metrics, log });
   let draining = false;
   metrics.onScrape(() => collect(metrics, { keeper, workers, directory, signaling }));
@@ -127,7 +143,6 @@ const start = async (config: Config, log: Logger, undoing: Undoing): Promise<Run
   return {
     url,
     apiSecret: api.secret,
-    apiSecretIsNew: api.created,
     close: () => undoing.run(),
   };
 };

@@ -121,9 +121,7 @@ export const mountMeetings = (app: Express, { meetings, tokens, access, bodyByte
   });
 
   app.delete('/v1/meetings/:id', access.secret, (request, response) => {
-    const id = idOf(request);
-    meetings.end(id);
-    tokens.forgetMeeting(id);
+    meetings.end(idOf(request));
     response.status(204).end();
   });
 

@@ -6,7 +6,7 @@ import { KeyObject } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { pino, destination } from 'pino';
 import type { DestinationStream, Logger, LoggerOptions } from 'pino';
-import { build as prettyStream } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { LatchkeyError } from '../protocol/errors.ts';
 import { Secret } from './secret.ts';
 
@@ -67,27 +67,41 @@ const options = (level: LogLevel): LoggerOptions => ({
   // Neither process id nor host: whoever collects the lines knows both.
   base: null,
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
-  formatters: { level: (label) => ({ level: label }), log: redactFields, bindings: redactFields },
+  formatters: { level: (label) => ({ level: label }), log: redactFields },
   // pino's own would copy every property of an error; `redact` has done what is to be done.
   serializers: { err: (value: unknown) => value },
 });
 
 const standardError = 2;
 
+/** One line at a time, as it comes: pino-pretty's own stream would answer later, and lose the last lines of a failing process. */
+const forPeople = (target: DestinationStream, colorize: boolean): DestinationStream => {
+  const pretty = prettyFactory({
+    colorize,
+    translateTime: 'SYS:HH:MM:ss.l',
+    messageFormat: '{event} {msg}',
+    ignore: 'event',
+  });
+  return { write: (line) => target.write(pretty(line)) };
+};
+
+/** pino formats the bindings of its first logger only, not of its children: they are redacted on their way in. */
+const redactChildren = (log: Logger): Logger => {
+  const child = log.child.bind(log);
+  return Object.assign(log, {
+    child: (bindings: Record<string, unknown>, options?: object): Logger => {
+      const made: unknown = child(redactFields(bindings), options);
+      return redactChildren(made as Logger);
+    },
+  });
+};
+
 /** `stream` takes the place of standard error, in tests. */
 export const createLog = (settings: LogSettings, stream?: DestinationStream): Logger => {
   const pretty = settings.pretty === 'auto' ? stream === undefined && isatty(standardError) : settings.pretty;
-  // Written before the call returns: the last lines of a process that fails are those that are needed.
-  const plain = stream ?? destination({ fd: standardError, sync: true });
-  const target = pretty
-    ? prettyStream({
-        destination: stream === undefined ? standardError : plain,
-        colorize: stream === undefined,
-        sync: true,
-        translateTime: 'SYS:HH:MM:ss.l',
-        messageFormat: '{event} {msg}',
-        ignore: 'event',
-      })
-    : plain;
-  return pino(options(settings.level), target);
+  // Written before the call returns, for the same reason.
+  const target = stream ?? destination({ fd: standardError, sync: true });
+  return redactChildren(
+    pino(options(settings.level), pretty ? forPeople(target, stream === undefined) : target),
+  );
 };

@@ -10,7 +10,7 @@ const rekeyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10
 /** From an eviction on loopback to a silent departure's bound. */
 const exposureBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30];
 const joinBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** Of the custodian's and HTTP's answers. */
+/** Of answers that ask nothing of anybody else, up to what people notice. */
 const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /** prom-client's own that `promtool check metrics` refuses: gauges that end like counters. */
@@ -19,19 +19,7 @@ const refusedDefaults = ['active_handles_total', 'active_requests_total', 'activ
 const meetingMetrics = (registers: Registry[]) => ({
   meetings: new Gauge({
     name: 'latchkey_meetings',
-    help: 'Meetings that go on.',
-    labelNames: ['kind'],
-    registers,
-  }),
-  meetingsStarted: new Counter({
-    name: 'latchkey_meetings_started_total',
-    help: 'Meetings created.',
-    labelNames: ['kind'],
-    registers,
-  }),
-  meetingsEnded: new Counter({
-    name: 'latchkey_meetings_ended_total',
-    help: 'Meetings ended.',
+    help: 'Meetings with somebody in them.',
     labelNames: ['kind'],
     registers,
   }),
@@ -107,7 +95,7 @@ const custodianMetrics = (registers: Registry[]) => ({
   }),
   custodianRestarts: new Counter({
     name: 'latchkey_custodian_restarts_total',
-    help: 'Times that the process that holds the keys was started again.',
+    help: 'Times that the process that holds the keys was lost, all keys with it, and had to be started again.',
     registers,
   }),
   custodianSlots: new Gauge({
@@ -116,24 +104,12 @@ const custodianMetrics = (registers: Registry[]) => ({
     labelNames: ['state'],
     registers,
   }),
-  custodianSeconds: new Histogram({
-    name: 'latchkey_custodian_request_seconds',
-    help: 'From a request to the custodian to its answer.',
-    labelNames: ['operation'],
-    buckets: answerBuckets,
-    registers,
-  }),
 });
 
 const serverMetrics = (registers: Registry[]) => ({
   workers: new Gauge({
     name: 'latchkey_media_workers',
     help: 'Media workers that run.',
-    registers,
-  }),
-  workerDeaths: new Counter({
-    name: 'latchkey_media_worker_deaths_total',
-    help: 'Media workers that died and were to be replaced.',
     registers,
   }),
   sockets: new Gauge({
@@ -158,11 +134,6 @@ const serverMetrics = (registers: Registry[]) => ({
     help: 'From an HTTP request to the end of its answer.',
     labelNames: ['route'],
     buckets: answerBuckets,
-    registers,
-  }),
-  failures: new Counter({
-    name: 'latchkey_failures_total',
-    help: 'Errors of our own that ended the process in order.',
     registers,
   }),
 });
