@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// The `latchkey` command. Runs under whatever Node there is (20 or later), finds what the server needs (Node 26, the mediasoup worker)
+// and hands over to the command itself: built JavaScript where the package is installed, the sources in a checkout.
+
+import { existsSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { runInFront, runMain } from '../deploy/setup/command.mjs';
+import { findNode, projectRoot } from '../deploy/setup/places.mjs';
+import { environmentFor, prepare, prepareWorker } from '../deploy/setup/prepare.mjs';
+import { createReport } from '../deploy/setup/report.mjs';
+
+const sources = join(projectRoot, 'src', 'cli', 'main.ts');
+// Node refuses TypeScript below node_modules.
+const checkout = existsSync(sources) && !projectRoot.split(sep).includes('node_modules');
+const program = checkout ? sources : join(projectRoot, 'dist', 'cli', 'main.js');
+
+runMain(async () => {
+  const args = process.argv.slice(2);
+  const report = createReport();
+  let env = process.env;
+  // Only a server needs more than Node; `latchkey --help` is no reason to build anything.
+  if (args[0] === 'serve' && !args.includes('--help')) {
+    const prepared = checkout ? await prepare(projectRoot, report) : await prepareWorker(projectRoot, report);
+    env = environmentFor(projectRoot, prepared);
+  }
+  return await runInFront(findNode(), [program, ...args], { env });
+});
