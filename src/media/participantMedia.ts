@@ -1,5 +1,5 @@
 // One participant's transports, producers and consumers. Two gates stand before media, both closed at first:
-//   released  a producer is paused by the server until its sender confirmed the active epoch;
+//   released  producers are paused by the server until their sender confirmed the active epoch;
 //   started   consumers are resumed only when their owner's first epoch is active and it holds the key.
 
 import { UnsupportedError } from 'mediasoup/errors';
@@ -72,10 +72,9 @@ export class ParticipantMedia {
   readonly #streams = new Set<number>();
   /** Producers that their owner muted. */
   readonly #muted = new Set<string>();
-  /** Producers whose sender confirmed the active epoch since they were made. */
-  readonly #released = new Set<string>();
   /** Consumers whose client is ready for them. */
   readonly #wanted = new Set<string>();
+  #released = false;
   #started = false;
   #closed = false;
 
@@ -140,7 +139,7 @@ export class ParticipantMedia {
     const producer = await send.produce({
       kind: ask.kind,
       rtpParameters: ask.rtpParameters,
-      paused: true,
+      paused: ask.paused || !this.#released,
       keyFrameRequestDelay: this.#at.limits.keyFrameRequestDelayMs,
       appData: { participantId: this.#at.participantId, source: ask.source, stream: ask.stream },
     });
@@ -149,10 +148,11 @@ export class ParticipantMedia {
     producer.observer.once('close', () => {
       this.#producers.delete(producer.id);
       this.#muted.delete(producer.id);
-      this.#released.delete(producer.id);
       this.#streams.delete(ask.stream);
     });
     this.#assertOpen();
+    // The gate may have moved while the worker was asked.
+    await this.#applyProducer(producer);
     if (producer.kind === 'audio') this.#at.onAudioProducer(producer);
     return producer;
   }
@@ -233,17 +233,19 @@ export class ParticipantMedia {
     await this.#settle(wanted.map((consumer) => consumer.resume()));
   }
 
-  /** Its producers of now may run, but for what it muted itself. */
-  async release(): Promise<void> {
-    if (this.#closed) return;
-    for (const id of this.#producers.keys()) this.#released.add(id);
-    await this.#applyAll();
+  /** Its producers, and those it will make, may run, but for what it muted itself. */
+  release(): Promise<void> {
+    return this.#setReleased(true);
   }
 
-  /** Pauses all its producers until the next `release`. */
-  async hold(): Promise<void> {
-    this.#released.clear();
-    await this.#applyAll();
+  /** Pauses all its producers, and those it will make, until the next `release`. */
+  hold(): Promise<void> {
+    return this.#setReleased(false);
+  }
+
+  async #setReleased(released: boolean): Promise<void> {
+    this.#released = released;
+    await this.#settle([...this.#producers.values()].map((producer) => this.#applyProducer(producer)));
   }
 
   /** Cuts everything at once; the order in which the worker hears of it is that of the calls. */
@@ -255,14 +257,10 @@ export class ParticipantMedia {
     this.#at.onClose();
   }
 
-  async #applyAll(): Promise<void> {
-    await this.#settle([...this.#producers.values()].map((producer) => this.#applyProducer(producer)));
-  }
-
   /** Asks until the worker's answer is what is wanted by then: gates may move while it is asked. */
   async #applyProducer(producer: Producer): Promise<void> {
     while (!producer.closed) {
-      const paused = !this.#released.has(producer.id) || this.#muted.has(producer.id);
+      const paused = !this.#released || this.#muted.has(producer.id);
       if (paused === producer.paused) return;
       await (paused ? producer.pause() : producer.resume());
     }

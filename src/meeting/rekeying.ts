@@ -7,9 +7,9 @@ import { RekeyMachine } from '../keys/rekey.ts';
 import type { RekeyInput, RekeyOutput } from '../keys/rekey.ts';
 import { toBase64Url } from '../protocol/bytes.ts';
 import { toLatchkeyError } from '../protocol/errors.ts';
-import type { ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode, LatchkeyError } from '../protocol/errors.ts';
 import { mayProduce } from '../protocol/names.ts';
-import type { DepartureCause, EpochId, Lease } from '../protocol/names.ts';
+import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
 import { encodeNotice } from './member.ts';
 import type { Member } from './member.ts';
 import type { MeetingContext } from './meetingContext.ts';
@@ -30,6 +30,9 @@ interface Surroundings {
   readonly onFailed: (code: ErrorCode) => void;
 }
 
+/** Mints that fail in a row before the meeting is ended. */
+const maxMintFailures = 3;
+
 type Doing = { readonly [K in RekeyOutput['kind']]: (output: Extract<RekeyOutput, { kind: K }>) => void };
 
 export class Rekeying {
@@ -40,6 +43,8 @@ export class Rekeying {
   readonly #lagging = new Set<Lease>();
   readonly #paused = new Set<Lease>();
   #epochsHeld = 0;
+  /** In a row. */
+  #mintFailures = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -124,9 +129,9 @@ export class Rekeying {
       this.#at.log.info({ event: 'epoch.activated', epoch, trigger, by, tookMs }, 'epoch activated');
     },
     start: ({ lease }) => this.#media(lease, (member) => member.media.start()),
-    pause: ({ lease, epoch }) => {
+    pause: ({ lease, epoch, why }) => {
       this.#media(lease, (member) => member.media.hold());
-      this.#tellPaused(lease, epoch, true);
+      if (why === 'unconfirmed') this.#tellPaused(lease, epoch, true);
     },
     resume: ({ lease, epoch }) => {
       this.#media(lease, (member) => member.media.release());
@@ -167,19 +172,25 @@ export class Rekeying {
       if (this.#closed) return;
       if (answer === null) throw new Error('the custodian minted nothing for a rekey');
       this.#epochsHeld++;
+      this.#mintFailures = 0;
       this.#at.context.events.minted(trigger);
       this.#deliver(answer);
       this.#step({ kind: 'minted', epoch: answer.epoch, fingerprint: answer.fingerprint });
     } catch (thrown) {
       if (this.#closed) return;
-      const error = toLatchkeyError(thrown);
-      this.#at.log.error(
-        { event: 'epoch.mint_failed', trigger, code: error.code, err: error },
-        'no epoch was minted',
-      );
-      this.#step({ kind: 'mintFailed' });
-      this.#at.onFailed(error.code);
+      this.#mintFailed(trigger, toLatchkeyError(thrown));
     }
+  }
+
+  /** Want of room may pass, and the machine asks again; what lasts must not leave the departed with a live key. */
+  #mintFailed(trigger: Trigger, error: LatchkeyError): void {
+    this.#mintFailures++;
+    this.#at.log.error(
+      { event: 'epoch.mint_failed', trigger, code: error.code, err: error },
+      'no epoch was minted',
+    );
+    this.#step({ kind: 'mintFailed' });
+    if (error.code !== 'slab_full' || this.#mintFailures >= maxMintFailures) this.#at.onFailed(error.code);
   }
 
   /** The same bytes to everybody who was there, and to each newcomer its own. Who departed meanwhile is not here any more. */
