@@ -110,7 +110,7 @@ describe('the process', () => {
       .split('\n')
       .filter((line) => !line.startsWith('API secret: '));
     const text = [...lines, ...titles].join('\n');
-    const secrets = [...ada.held.session, ...ada.held.tree].flatMap((key) => {
+    const secrets = [...ada.held.session.values(), ...ada.held.tree].flatMap((key) => {
       const bytes = Buffer.from(key);
       return [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url')];
     });
