@@ -25,6 +25,12 @@ export const tokenKeyBytes = 32;
 /** Characters of a token, as in the join request; base64url of a name of 80 characters at its longest is well below. */
 const longestToken = 4_096;
 
+/** RFC 7515 §7.1. jose takes several spellings of the last character; a token of ours has one. */
+const isCompact = (token: string): boolean => {
+  const parts = token.split('.');
+  return parts.length === 3 && parts.every((part) => fromBase64Url(part) !== null);
+};
+
 const isKey = (text: string): boolean => fromBase64Url(text)?.length === lengths.publicKey;
 
 /** RFC 7800 §3.2 with RFC 8037's OKP key: nothing but the public half. */
@@ -148,7 +154,7 @@ export class TokenService {
   }
 
   async #open(token: string): Promise<TokenClaims> {
-    if (token.length > longestToken) throw new LatchkeyError('token_invalid');
+    if (token.length > longestToken || !isCompact(token)) throw new LatchkeyError('token_invalid');
     let payload: unknown;
     try {
       const verified = await jwtVerify(token, this.#key.reveal(), {
