@@ -218,6 +218,8 @@ export class MeetingServer {
   }
 
   #page(path: string, response: ServerResponse): void {
+    // Pages of every origin may use the server, as the real one lets them.
+    response.setHeader('access-control-allow-origin', '*');
     if (path === '/.well-known/latchkey.json') {
       const identity = { protocol: 1, keying: 'server', signingKey: toBase64Url(this.signingKey) };
       response.end(JSON.stringify({ ...identity, ...this.#options.identity }));

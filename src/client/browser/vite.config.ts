@@ -8,16 +8,18 @@ import type { InlineConfig, Plugin } from 'vite';
 const here = new URL('./', import.meta.url).pathname;
 const outDir = new URL('../../../dist/sdk', import.meta.url).pathname;
 
-const bundle = (entry: string, fileName: string): InlineConfig => ({
+const bundle = (entry: string, fileName: string, emptyOutDir: boolean): InlineConfig => ({
   root: here,
   configFile: false,
   logLevel: 'warn',
   build: {
     outDir,
-    emptyOutDir: false,
+    emptyOutDir,
     target: 'es2022',
     sourcemap: true,
     lib: { entry: `${here}${entry}`, formats: ['es'], fileName: () => fileName },
+    // Vite leaves libraries' white space to whoever bundles them; these are loaded as they are.
+    rolldownOptions: { output: { codeSplitting: false, minify: true } },
   },
 });
 
@@ -26,8 +28,8 @@ const thenWorker: Plugin = {
   name: 'latchkey-sframe-worker',
   apply: 'build',
   async closeBundle() {
-    await build(bundle('sframeWorker.ts', 'sframeWorker.js'));
+    await build(bundle('sframeWorker.ts', 'sframeWorker.js', false));
   },
 };
 
-export default defineConfig({ ...bundle('index.ts', 'latchkey.js'), plugins: [thenWorker] });
+export default defineConfig({ ...bundle('index.ts', 'latchkey.js', true), plugins: [thenWorker] });
