@@ -13,6 +13,8 @@ import { SetupError, createReport, reportFailure } from './report.mjs';
 
 // One gesture reaches us more than once: see above. Shorter than anybody presses Ctrl-C twice on purpose.
 const sameGestureMs = 500;
+// Of a failed tool's output: some name their reason first (npm), most last.
+const headLines = 8;
 const tailLines = 20;
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
@@ -90,6 +92,8 @@ export async function run(command, args, options = {}) {
   const { cwd, env = process.env, log, onLine, onSignal, next = [] } = options;
   const file = log === undefined ? undefined : openSync(log, 'a');
   /** @type {string[]} */
+  const head = [];
+  /** @type {string[]} */
   const tail = [];
   try {
     if (file !== undefined) writeSync(file, `$ ${command} ${args.join(' ')}\n`);
@@ -101,7 +105,8 @@ export async function run(command, args, options = {}) {
         const lines = (rest + text).split(/[\r\n]+/);
         rest = lines.pop() ?? '';
         for (const line of lines) {
-          tail.push(line);
+          if (head.length < headLines) head.push(line);
+          else tail.push(line);
           if (tail.length > tailLines) tail.shift();
           onLine?.(line);
         }
@@ -113,7 +118,7 @@ export async function run(command, args, options = {}) {
       const how = ended.signal === null ? `ended with code ${ended.code}` : `was ended by ${ended.signal}`;
       const where = log === undefined ? [] : [`Its whole output: ${log}`];
       throw new SetupError(
-        `${command} ${args[0] ?? ''} ${how}.\n${tail.map((line) => `  | ${line}`).join('\n')}`,
+        `${command} ${args[0] ?? ''} ${how}.\n${[...head, ...tail].map((line) => `  | ${line}`).join('\n')}`,
         [...where, ...next],
       );
     }
