@@ -30,7 +30,6 @@ export class ReplayWindow {
     const steps = counter - this.#highest;
     if (steps >= replayWindowCounters) this.#seen.fill(0);
     else for (let passed = this.#highest + 1; passed < counter; passed++) this.#clear(passed);
-    this.#clear(counter);
     this.#highest = counter;
   }
 

@@ -11,7 +11,7 @@ import {
   fingerprintInfo,
   formatFingerprint,
 } from '../../src/sframe/epochKeys.ts';
-import { webCrypto } from './cryptos.ts';
+import { SymbolicCrypto, webCrypto } from './cryptos.ts';
 import { hex, latchkeyVectors } from './vectors.ts';
 
 const secret = hex(latchkeyVectors.sessionKey);
@@ -79,4 +79,10 @@ test('a fingerprint is read in eight groups of four', () => {
     formatFingerprint(hex('00112233445566778899aabbccddeeff')),
     '0011 2233 4455 6677 8899 aabb ccdd eeff',
   );
+});
+
+test('the imported session key is wiped once both figures are derived', () => {
+  const crypto = new SymbolicCrypto();
+  deriveEpochKeySync(crypto, { secret, incarnation, epoch: epochId(1) });
+  assert.deepEqual(crypto.wiped, [latchkeyVectors.sessionKey]);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCrypto } from '../../src/client/session/nodeCrypto.ts';
 import { epochId, lease, streamId } from '../../src/protocol/names.ts';
+import type { SyncCrypto } from '../../src/sframe/crypto.ts';
 import { deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
 import { FrameOpenerSync } from '../../src/sframe/frameOpener.ts';
 import { FrameSealerSync } from '../../src/sframe/frameSealer.ts';
@@ -192,18 +193,59 @@ test('replay windows of different epochs are apart', () => {
   assert.equal(opener.open(sealer.seal(opusFrame, now)).ok, true);
 });
 
-test('a frame key is derived once per epoch, with its first frame, and wiped when the epoch ends', () => {
-  const crypto = new SymbolicCrypto();
+const symbolicKey = (epoch: number) => ({
+  epoch: epochId(epoch),
+  baseKey: `base ${epoch}`,
+  fingerprint: new Uint8Array(16),
+});
+
+const symbolicSealer = (...epochs: number[]) => {
   const stream = new SenderStreams(origin.lease).claim(origin.stream);
   const sealer = new FrameSealerSync(new SymbolicCrypto(), { stream, codec: 'opus', incarnation });
+  for (const epoch of epochs) sealer.install(symbolicKey(epoch), never);
+  return sealer;
+};
+
+test('a frame key is derived once per epoch, with its first frame, and wiped when the epoch ends', () => {
+  const crypto = new SymbolicCrypto();
+  const sealer = symbolicSealer(1);
   const opener = new FrameOpenerSync(crypto, { origin, codec: 'opus', incarnation });
-  const key = { epoch: epochId(1), baseKey: 'base', fingerprint: new Uint8Array(16) };
-  sealer.install(key, never);
-  opener.install(key);
+  opener.install(symbolicKey(1));
   assert.equal(crypto.derivedKeys, 0);
   for (let i = 0; i < 5; i++) assert.equal(opener.open(sealer.seal(opusFrame, now)).ok, true);
   assert.equal(crypto.derivedKeys, 1);
   assert.deepEqual(crypto.wiped, []);
   opener.retire(epochId(1));
   assert.equal(crypto.wiped.length, 1);
+});
+
+test('a frame key is wiped too when an epoch with the same low byte comes, or the 17th', () => {
+  const crypto = new SymbolicCrypto();
+  const opener = new FrameOpenerSync(crypto, { origin, codec: 'opus', incarnation });
+  const use = (epoch: number) => {
+    opener.install(symbolicKey(epoch));
+    assert.equal(opener.open(symbolicSealer(epoch).seal(opusFrame, now)).ok, true);
+  };
+  const ofEpoch = (epoch: number) => crypto.wiped.filter((key) => key.startsWith(`base ${epoch}/`)).length;
+  use(1);
+  use(257);
+  assert.equal(ofEpoch(1), 1);
+  for (let epoch = 258; epoch <= 273; epoch++) use(epoch);
+  assert.equal(ofEpoch(257), 1);
+  assert.equal(crypto.wiped.length, 2);
+});
+
+test('what an AEAD wrote before it saw a wrong tag is overwritten', () => {
+  const written: Uint8Array[] = [];
+  const eager: SyncCrypto<Buffer, Buffer> = {
+    ...nodeCrypto,
+    open(_key, _nonce, _aad, _sealed, out) {
+      written.push(out.fill(0x55));
+      return false;
+    },
+  };
+  const opener = new FrameOpenerSync(eager, { origin, codec: 'opus', incarnation });
+  opener.install(nodeEpochKey(1));
+  assert.deepEqual(opener.open(nodeSealer('opus', 1).seal(opusFrame, now)), refused('badTag'));
+  assert.deepEqual(written, [new Uint8Array(opusFrame.length)]);
 });

@@ -8,6 +8,7 @@ import { epochId, lease, streamId } from '../../src/protocol/names.ts';
 import type { SyncCrypto } from '../../src/sframe/crypto.ts';
 import { deriveEpochKey, deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
 import { maxFramesPerKey } from '../../src/sframe/frame.ts';
+import { FrameOpenerSync } from '../../src/sframe/frameOpener.ts';
 import { FrameSealer, FrameSealerSync } from '../../src/sframe/frameSealer.ts';
 import { decodeHeader } from '../../src/sframe/header.ts';
 import { SenderStreams } from '../../src/sframe/senderStreams.ts';
@@ -17,9 +18,11 @@ import {
   incarnation,
   never,
   nodeEpochKey,
+  nodeOpener,
   nodeSealer,
   now,
   opusFrame,
+  origin,
   vp8DeltaFrame,
 } from './streams.ts';
 import { hex, latchkeyVectors } from './vectors.ts';
@@ -141,27 +144,46 @@ test('a counter is spent even when the AEAD fails', () => {
   assert.equal(new Set(crypto.sealed).size, 2);
 });
 
-test('keys of node:crypto are zero once they are replaced, expired or stopped', () => {
-  const keys: Buffer[] = [];
+test('keys and salts of node:crypto are zero once they are replaced, expired or stopped', () => {
+  const derived: Uint8Array[][] = [];
   const watching: SyncCrypto<Buffer, Buffer> = {
     ...nodeCrypto,
     deriveKey(secret, derivation) {
       const key = nodeCrypto.deriveKey(secret, derivation);
-      keys.push(key);
+      derived.push([key]);
       return key;
+    },
+    deriveBytes(secret, derivation) {
+      const salt = nodeCrypto.deriveBytes(secret, derivation);
+      derived.at(-1)?.push(salt);
+      return salt;
     },
   };
   const sealer = new FrameSealerSync(watching, options());
-  const zero = () => keys.map((key) => key.every((byte) => byte === 0));
+  const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+  const state = () =>
+    derived.map((pair) => (pair.every(isZero) ? 'wiped' : pair.some(isZero) ? 'half' : 'live'));
   sealer.install(nodeEpochKey(1), never);
-  assert.deepEqual(zero(), [false]);
+  assert.deepEqual(state(), ['live']);
   sealer.install(nodeEpochKey(2), 5_000);
-  assert.deepEqual(zero(), [true, false]);
+  assert.deepEqual(state(), ['wiped', 'live']);
   assert.throws(() => sealer.seal(opusFrame, 5_000), { code: 'sframe_expired' });
-  assert.deepEqual(zero(), [true, true]);
+  assert.deepEqual(state(), ['wiped', 'wiped']);
   sealer.install(nodeEpochKey(3), never);
   sealer.stop();
-  assert.deepEqual(zero(), [true, true, true]);
+  assert.deepEqual(state(), ['wiped', 'wiped', 'wiped']);
+});
+
+test('an incarnation that its caller overwrites later changes nothing', () => {
+  const handedIn = incarnation.slice();
+  const sealer = new FrameSealerSync(nodeCrypto, { ...options(), incarnation: handedIn });
+  const opener = new FrameOpenerSync(nodeCrypto, { origin, codec: 'opus', incarnation: handedIn });
+  handedIn.fill(0);
+  sealer.install(nodeEpochKey(1), never);
+  opener.install(nodeEpochKey(1));
+  const sealed = sealer.seal(opusFrame, now);
+  assert.equal(opener.open(sealed).ok, true);
+  assert.equal(nodeOpener('opus', 1).open(sealed).ok, true);
 });
 
 type Step =
