@@ -12,14 +12,23 @@ export interface TappedFrame {
   readonly frame: Uint8Array;
 }
 
-/** Since video starts with one: asks every producer for a key frame. */
-export interface KeyFrameWanted {
-  readonly kind: 'keyFrameWanted';
-}
+export type TapRequest =
+  /** Since video starts with one: asks every producer for a key frame. */
+  | { readonly kind: 'keyFrameWanted' }
+  /** Something for the memory's scan to find: masked with 0x5a on its way, kept unmasked. */
+  | { readonly kind: 'plant'; readonly masked: Uint8Array };
+
+const planted: Buffer[] = [];
 
 const wanted = new Set<() => void>();
 
-const tell = (message: TappedFrame): void => {
+/** `count` keys are held for the scan. */
+export interface Planted {
+  readonly kind: 'planted';
+  readonly count: number;
+}
+
+const tell = (message: TappedFrame | Planted): void => {
   if (process.connected) process.send?.(message);
 };
 
@@ -58,8 +67,13 @@ observer.on('newworker', (worker) => {
   });
 });
 
-process.on('message', (message: KeyFrameWanted) => {
-  if (message.kind === 'keyFrameWanted') for (const ask of wanted) ask();
+process.on('message', (message: TapRequest) => {
+  if (message.kind === 'plant') {
+    planted.push(Buffer.from(message.masked.map((byte) => byte ^ 0x5a)));
+    tell({ kind: 'planted', count: planted.length });
+    return;
+  }
+  for (const ask of wanted) ask();
 });
 // The channel must not keep the server alive.
 process.channel?.unref();
