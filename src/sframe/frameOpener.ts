@@ -31,7 +31,7 @@ export class FrameOpener<Secret, Key> {
     this.#opening.retire(epoch);
   }
 
-  /** Resolves with the frame, in memory of its own, or with why there is none; rejects only where the platform's cryptography fails. */
+  /** Resolves with the frame, in an ArrayBuffer of its own, or with why there is none; rejects only where the platform's cryptography fails. */
   async open(sealed: Uint8Array): Promise<OpenResult> {
     const ticket = this.#opening.begin(sealed);
     if (!ticket.ok) return ticket;

@@ -34,8 +34,8 @@ export class FrameSealer<Secret, Key> {
     this.#sealing.install(epoch, kid, frameKey, expiresAtMs);
   }
 
-  /** The sealed frame, in memory of its own. @throws LatchkeyError, see `Sealing.prepare`: the frame must then not be sent. */
-  async seal(frame: Uint8Array, nowMs: number): Promise<Uint8Array> {
+  /** The sealed frame, in an ArrayBuffer of its own (encoded transforms want one). @throws LatchkeyError, see `Sealing.prepare`: the frame must then not be sent. */
+  async seal(frame: Uint8Array, nowMs: number): Promise<Uint8Array<ArrayBuffer>> {
     const job = this.#sealing.prepare(frame, nowMs);
     await this.#crypto.seal(job.key, job.nonce, job.aad, job.plaintext, job.body);
     return job.frame;
@@ -66,7 +66,7 @@ export class FrameSealerSync<Secret, Key> {
     this.#sealing.install(epoch, kid, frameKey, expiresAtMs);
   }
 
-  seal(frame: Uint8Array, nowMs: number): Uint8Array {
+  seal(frame: Uint8Array, nowMs: number): Uint8Array<ArrayBuffer> {
     const job = this.#sealing.prepare(frame, nowMs);
     this.#crypto.seal(job.key, job.nonce, job.aad, job.plaintext, job.body);
     return job.frame;

@@ -40,7 +40,10 @@ const fieldBytes = (value: Uint64): number => (value <= largestInline ? 0 : uint
 const nibble = (value: Uint64, width: number): number =>
   width === 0 ? Number(value) : extended | (width - 1);
 
-/** KID and CTR must be what `uint64` returns. Writes at `offset`, where `maxHeaderBytes` must fit, and returns where it ended. */
+/** KID and CTR as `uint64` returns them. */
+export const headerBytes = (kid: Uint64, ctr: Uint64): number => 1 + fieldBytes(kid) + fieldBytes(ctr);
+
+/** KID and CTR must be what `uint64` returns. Writes `headerBytes` at `offset`, and returns where they ended. */
 export const writeHeader = (out: Uint8Array, offset: number, kid: Uint64, ctr: Uint64): number => {
   const kidWidth = fieldBytes(kid);
   const ctrWidth = fieldBytes(ctr);
@@ -52,8 +55,11 @@ export const writeHeader = (out: Uint8Array, offset: number, kid: Uint64, ctr: U
 
 /** @throws RangeError where a value is not an unsigned integer of 64 bits. */
 export const encodeHeader = (header: { kid: number | bigint; ctr: number | bigint }): Uint8Array => {
-  const out = new Uint8Array(maxHeaderBytes);
-  return out.slice(0, writeHeader(out, 0, uint64(header.kid), uint64(header.ctr)));
+  const kid = uint64(header.kid);
+  const ctr = uint64(header.ctr);
+  const out = new Uint8Array(headerBytes(kid, ctr));
+  writeHeader(out, 0, kid, ctr);
+  return out;
 };
 
 const fieldProblem = (bytes: Uint8Array, offset: number, width: number, end: number): string | null => {

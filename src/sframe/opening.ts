@@ -41,7 +41,7 @@ interface Refused {
   readonly reason: OpenRefusal;
 }
 
-export type OpenResult = { readonly ok: true; readonly frame: Uint8Array } | Refused;
+export type OpenResult = { readonly ok: true; readonly frame: Uint8Array<ArrayBuffer> } | Refused;
 
 /** `Slot` is a `FrameKey`, or the promise of one. */
 export interface HeldEpoch<Secret, Slot> {
@@ -70,7 +70,7 @@ export interface OpenJob<Key> {
   readonly aad: Uint8Array;
   readonly body: Uint8Array;
   readonly plaintext: Uint8Array;
-  readonly frame: Uint8Array;
+  readonly frame: Uint8Array<ArrayBuffer>;
 }
 
 const refused = (reason: OpenRefusal): Refused => ({ ok: false, reason });
@@ -160,15 +160,13 @@ export class Opening<Secret, Slot> {
 
   job<Key>(ticket: OpenTicket<Secret, Slot>, { key, salt }: FrameKey<Key>): OpenJob<Key> {
     const { sealed, prefixBytes, headerEnd, counter } = ticket;
-    const prefix = sealed.subarray(0, prefixBytes);
-    const body = sealed.subarray(headerEnd);
-    const frame = new Uint8Array(prefixBytes + body.length - lengths.tag);
-    frame.set(prefix);
+    const frame = new Uint8Array(sealed.length - (headerEnd - prefixBytes) - lengths.tag);
+    for (let i = 0; i < prefixBytes; i++) frame[i] = sealed[i] ?? 0;
     return {
       key,
       nonce: frameNonce(salt, counter),
-      aad: frameAad(sealed.subarray(prefixBytes, headerEnd), this.#format.incarnation, prefix),
-      body,
+      aad: frameAad(sealed, prefixBytes, headerEnd, this.#format.incarnation),
+      body: sealed.subarray(headerEnd),
       plaintext: frame.subarray(prefixBytes),
       frame,
     };

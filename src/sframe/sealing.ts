@@ -9,9 +9,9 @@ import { LatchkeyError } from '../protocol/errors.ts';
 import { lengths } from '../protocol/names.ts';
 import type { EpochId } from '../protocol/names.ts';
 import { assertIncarnation } from './epochKeys.ts';
-import { frameAad, maxFrameHeaderBytes, maxFramesPerKey } from './frame.ts';
+import { frameAad, maxFramesPerKey } from './frame.ts';
 import type { FrameFormat } from './frame.ts';
-import { writeHeader } from './header.ts';
+import { headerBytes, writeHeader } from './header.ts';
 import { composeKeyId } from './keyId.ts';
 import type { KeyId } from './keyId.ts';
 import { frameNonce } from './keySchedule.ts';
@@ -32,7 +32,7 @@ export interface SealJob<Key> {
   readonly aad: Uint8Array;
   readonly plaintext: Uint8Array;
   readonly body: Uint8Array;
-  readonly frame: Uint8Array;
+  readonly frame: Uint8Array<ArrayBuffer>;
 }
 
 interface Current<Key> {
@@ -109,19 +109,15 @@ export class Sealing<Key> {
     if (current.counter >= this.#framesPerKey) throw new LatchkeyError('sframe_counter_exhausted');
     const counter = current.counter++;
 
-    const header = new Uint8Array(maxFrameHeaderBytes);
-    const headerBytes = writeHeader(header, 0, current.kid, counter);
-    const usedHeader = header.subarray(0, headerBytes);
-    const prefix = plain.subarray(0, prefixBytes);
-    const frame = new Uint8Array(plain.length + headerBytes + lengths.tag);
-    frame.set(prefix);
-    frame.set(usedHeader, prefixBytes);
+    const frame = new Uint8Array(plain.length + headerBytes(current.kid, counter) + lengths.tag);
+    for (let i = 0; i < prefixBytes; i++) frame[i] = plain[i] ?? 0;
+    const headerEnd = writeHeader(frame, prefixBytes, current.kid, counter);
     return {
       key: current.frameKey.key,
       nonce: frameNonce(current.frameKey.salt, counter),
-      aad: frameAad(usedHeader, this.#format.incarnation, prefix),
+      aad: frameAad(frame, prefixBytes, headerEnd, this.#format.incarnation),
       plaintext: plain.subarray(prefixBytes),
-      body: frame.subarray(prefixBytes + headerBytes),
+      body: frame.subarray(headerEnd),
       frame,
     };
   }

@@ -13,6 +13,17 @@ const derive = (secret: Buffer, { hash, salt, info, length }: Derivation): Buffe
 const algorithmOf = (key: Buffer): 'aes-128-gcm' | 'aes-256-gcm' =>
   key.length === 32 ? 'aes-256-gcm' : 'aes-128-gcm';
 
+// Arrays of up to 64 bytes live in V8's heap, and are moved out of it, slowly, when they are handed to native code: nonces and AADs
+// (at most 43 bytes) are copied into memory that stays. Calls are synchronous, so one place serves all of them.
+const steadyNonce = Buffer.alloc(12);
+const steadyAads = Array.from({ length: 65 }, (_, length) => Buffer.alloc(length));
+
+const steady = (place: Buffer | undefined, bytes: Uint8Array): Uint8Array => {
+  if (place?.length !== bytes.length) return bytes;
+  place.set(bytes);
+  return place;
+};
+
 const options = { authTagLength: lengths.tag };
 
 export const nodeCrypto: SyncCrypto<Buffer, Buffer> = {
@@ -22,8 +33,8 @@ export const nodeCrypto: SyncCrypto<Buffer, Buffer> = {
   deriveKey: derive,
 
   seal(key, nonce, aad, plaintext, out) {
-    const cipher = createCipheriv(algorithmOf(key), key, nonce, options);
-    cipher.setAAD(aad);
+    const cipher = createCipheriv(algorithmOf(key), key, steady(steadyNonce, nonce), options);
+    cipher.setAAD(steady(steadyAads[aad.length], aad));
     out.set(cipher.update(plaintext));
     // GCM holds nothing back for the end; `final` makes the tag.
     cipher.final();
@@ -31,9 +42,9 @@ export const nodeCrypto: SyncCrypto<Buffer, Buffer> = {
   },
 
   open(key, nonce, aad, sealed, out) {
-    const decipher = createDecipheriv(algorithmOf(key), key, nonce, options);
+    const decipher = createDecipheriv(algorithmOf(key), key, steady(steadyNonce, nonce), options);
     const end = sealed.length - lengths.tag;
-    decipher.setAAD(aad);
+    decipher.setAAD(steady(steadyAads[aad.length], aad));
     decipher.setAuthTag(sealed.subarray(end));
     const plaintext = decipher.update(sealed.subarray(0, end));
     try {
