@@ -31,7 +31,7 @@ const main = fileURLToPath(new URL(`main${ending}`, import.meta.url));
 /** The package's own files and its dependencies', which may stand beside it. */
 const readable = (signingKeyFile: string): string[] => {
   const source = realpathSync(fileURLToPath(new URL('../', import.meta.url)));
-  const modules = ['sodium-native', 'zod', '@hpke/core'].map((name) =>
+  const modules = ['sodium-native', 'zod'].map((name) =>
     realpathSync(fileURLToPath(import.meta.resolve(name))).replace(/^(.*\/node_modules)\/.*$/, '$1'),
   );
   const manifest = realpathSync(fileURLToPath(new URL('../../package.json', import.meta.url)));

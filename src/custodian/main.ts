@@ -31,7 +31,7 @@ const keys = new SlabKeys(slab);
 const vault = new Vault(keys, signingKey);
 
 type Table = {
-  readonly [M in CustodianMethod]: (ask: CustodianAsk<M>) => CustodianAnswer<M> | Promise<CustodianAnswer<M>>;
+  readonly [M in CustodianMethod]: (ask: CustodianAsk<M>) => CustodianAnswer<M>;
 };
 
 const table: Table = {
@@ -50,15 +50,15 @@ const table: Table = {
   }),
 };
 
-const answer = async (method: string, data: unknown): Promise<unknown> => {
+const answer = (method: string, data: unknown): unknown => {
   if (!isCustodianMethod(method)) throw new LatchkeyError('unknown_method');
   const parsed = custodianMessages[method].ask.safeParse(data);
   if (!parsed.success) throw new LatchkeyError('malformed', parsed.error.issues[0]?.path.join('.') ?? method);
   const handle = table[method] as (ask: unknown) => unknown;
-  return await handle(parsed.data);
+  return handle(parsed.data);
 };
 
-const handle = async (message: unknown): Promise<void> => {
+const handle = (message: unknown): void => {
   const parsed = request.safeParse(message);
   if (!parsed.success) {
     tell({ id: null, ok: false, error: { code: 'malformed', message: 'not a request' } });
@@ -66,7 +66,7 @@ const handle = async (message: unknown): Promise<void> => {
   }
   const { id, method, data } = parsed.data;
   try {
-    tell({ id, ok: true, data: await answer(method, data) });
+    tell({ id, ok: true, data: answer(method, data) });
   } catch (thrown) {
     // Only our own sentences: what a library says might repeat what it was given.
     const { code, message: text } = toLatchkeyError(thrown);
@@ -74,7 +74,7 @@ const handle = async (message: unknown): Promise<void> => {
   }
 };
 
-process.on('message', (message) => void handle(message));
+process.on('message', handle);
 process.on('disconnect', () => {
   vault.close();
   process.exit(0);

@@ -8,18 +8,17 @@ import type { SealingKeys, SealUse } from '../keys/keyStore.ts';
 import { lengths } from '../protocol/names.ts';
 import type { EpochId } from '../protocol/names.ts';
 import { fingerprintInfo } from '../sframe/epochKeys.ts';
+import { GuardedHmac, sha512 } from './guardedHmac.ts';
 import type { Slab, Slot } from './slab.ts';
 
-const hashBytes = sodium.crypto_hash_sha512_BYTES;
-/** SHA-512's block (FIPS 180-4), which HMAC pads its key to (RFC 2104). */
-const blockBytes = 128;
 const nonce = Buffer.alloc(12);
 
 export class SlabKeys implements SealingKeys<Slot> {
   readonly #slab: Slab;
   /** For what exists during one call only. */
   readonly #scratch = sodium.sodium_malloc(lengths.key);
-  readonly #hmac = new SecretHmac();
+  readonly #hmac = new GuardedHmac(sha512);
+  readonly #prk = sodium.sodium_malloc(sha512.hashBytes);
   mints = 0;
   seals = 0;
 
@@ -38,12 +37,16 @@ export class SlabKeys implements SealingKeys<Slot> {
     this.mints++;
   }
 
-  /** Takes the bytes over and overwrites them where they were. */
-  adopt(secret: Uint8Array): Slot {
+  /** A slot that `fill` fills. What it throws leaves no slot taken. */
+  fill(fill: (bytes: Buffer) => void): Slot {
     const slot = this.#slab.take();
-    this.#slab.bytes(slot).set(secret);
-    secret.fill(0);
-    return slot;
+    try {
+      fill(this.#slab.bytes(slot));
+      return slot;
+    } catch (thrown) {
+      this.#slab.wipe(slot);
+      throw thrown;
+    }
   }
 
   step(slot: Slot): void {
@@ -70,9 +73,14 @@ export class SlabKeys implements SealingKeys<Slot> {
   }
 
   fingerprint(session: Slot, incarnation: Uint8Array, epoch: EpochId): Uint8Array {
-    return this.#hmac
-      .hkdf(this.#slab.bytes(session), incarnation, fingerprintInfo(epoch))
-      .slice(0, lengths.fingerprint);
+    const fingerprint = Buffer.alloc(lengths.fingerprint);
+    try {
+      this.#hmac.extract(this.#prk, incarnation, this.#slab.bytes(session));
+      this.#hmac.expand(fingerprint, this.#prk, fingerprintInfo(epoch));
+      return new Uint8Array(fingerprint);
+    } finally {
+      sodium.sodium_memzero(this.#prk);
+    }
   }
 
   /** sodium's crypto_auth is HMAC-SHA-512 cut to 32 bytes: the tree's KDF. */
@@ -83,37 +91,5 @@ export class SlabKeys implements SealingKeys<Slot> {
     } finally {
       sodium.sodium_memzero(this.#scratch);
     }
-  }
-}
-
-/** HMAC-SHA-512 (RFC 2104) whose keys, messages and inner hash stay in guarded memory. */
-class SecretHmac {
-  /** The padded key and what is hashed after it: at most another block. */
-  readonly #input = sodium.sodium_malloc(2 * blockBytes);
-  readonly #inner = sodium.sodium_malloc(hashBytes);
-  readonly #prk = sodium.sodium_malloc(hashBytes);
-
-  /** The first block of HKDF's output (RFC 5869 §2): 64 bytes, in ordinary memory. */
-  hkdf(ikm: Buffer, salt: Uint8Array, info: Uint8Array): Buffer {
-    const output = Buffer.alloc(hashBytes);
-    try {
-      this.#mac(this.#prk, salt, ikm);
-      this.#mac(output, this.#prk, Buffer.concat([info, Buffer.of(1)]));
-      return output;
-    } finally {
-      for (const secret of [this.#input, this.#inner, this.#prk]) sodium.sodium_memzero(secret);
-    }
-  }
-
-  #mac(out: Buffer, key: Uint8Array, message: Buffer): void {
-    this.#hash(this.#inner, key, 0x36, message);
-    this.#hash(out, key, 0x5c, this.#inner);
-  }
-
-  #hash(out: Buffer, key: Uint8Array, pad: number, message: Buffer): void {
-    this.#input.fill(pad, 0, blockBytes);
-    for (const [i, byte] of key.entries()) this.#input[i] = byte ^ pad;
-    this.#input.set(message, blockBytes);
-    sodium.crypto_hash_sha512(out, this.#input.subarray(0, blockBytes + message.length));
   }
 }

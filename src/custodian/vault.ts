@@ -6,8 +6,10 @@ import type { KeyObject } from 'node:crypto';
 import { KeyTree } from '../keys/tree.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
 import {
+  admissionExports,
   admissionSignatureInput,
   encodeAdmission,
+  encodeAdmissionTerms,
   encodeRekey,
   encodeRekeyBody,
   encodeWelcome,
@@ -17,7 +19,7 @@ import {
 import type { AdmissionTerms, Rekey } from '../protocol/keyMessages.ts';
 import { lease as toLease, lengths, maxUint32 } from '../protocol/names.ts';
 import type { Lease } from '../protocol/names.ts';
-import { openAdmission } from './admission.ts';
+import { HpkeSender } from './hpkeSender.ts';
 import type { CustodianAnswer, CustodianAsk } from './messages.ts';
 import type { Slot } from './slab.ts';
 import type { SlabKeys } from './slabKeys.ts';
@@ -28,12 +30,12 @@ interface HeldMeeting {
   /** Admission keys of those who have not joined yet. */
   readonly waiting: Map<Lease, Slot>;
   lastLease: number;
-  closed: boolean;
 }
 
 export class Vault {
   readonly #keys: SlabKeys;
   readonly #signingKey: KeyObject;
+  readonly #hpke = new HpkeSender();
   readonly #meetings = new Map<string, HeldMeeting>();
 
   constructor(keys: SlabKeys, signingKey: KeyObject) {
@@ -54,14 +56,14 @@ export class Vault {
     if (this.#meetings.has(meeting)) throw new LatchkeyError('custodian_refused', 'the meeting is open');
     const incarnation = new Uint8Array(randomBytes(lengths.incarnation));
     const tree = new KeyTree(this.#keys, incarnation);
-    this.#meetings.set(meeting, { incarnation, tree, waiting: new Map(), lastLease: 0, closed: false });
+    this.#meetings.set(meeting, { incarnation, tree, waiting: new Map(), lastLease: 0 });
     return { incarnation };
   }
 
-  async admit({ meeting, ...who }: CustodianAsk<'admit'>): Promise<CustodianAnswer<'admit'>> {
+  admit({ meeting, ...who }: CustodianAsk<'admit'>): CustodianAnswer<'admit'> {
     const held = this.#held(meeting);
     if (held.lastLease >= maxUint32) throw new LatchkeyError('custodian_refused', 'no lease is left');
-    // Taken before anything is awaited: whatever fails after this, the number is not given again.
+    // Before anything can fail: the number is not given again.
     held.lastLease++;
     const terms: AdmissionTerms = {
       ...who,
@@ -71,14 +73,13 @@ export class Vault {
       number: held.lastLease,
       firstEpoch: held.tree.nextEpoch,
     };
-    const { enc, admissionKey, resumeSecret } = await openAdmission(terms);
-    // Until sockets can be resumed nobody asks for it.
-    resumeSecret.fill(0);
-    if (held.closed) {
-      admissionKey.fill(0);
-      throw new LatchkeyError('meeting_not_found');
-    }
-    held.waiting.set(terms.lease, this.#keys.adopt(admissionKey));
+    let enc: Uint8Array = new Uint8Array();
+    const key = this.#keys.fill((out) => {
+      // The resume secret is exported by the participant alone: until sockets can be resumed nobody asks for it.
+      const exports = [{ context: admissionExports.admissionKey, out }];
+      enc = this.#hpke.exportTo(terms.publicKey, encodeAdmissionTerms(terms), exports);
+    });
+    held.waiting.set(terms.lease, key);
     const signature = this.#sign(admissionSignatureInput(terms, enc));
     return { admission: encodeAdmission({ terms, enc, signature }), lease: terms.lease };
   }
@@ -112,7 +113,6 @@ export class Vault {
 
   closeMeeting({ meeting }: CustodianAsk<'closeMeeting'>): null {
     const held = this.#held(meeting);
-    held.closed = true;
     this.#meetings.delete(meeting);
     held.tree.close();
     for (const lease of held.waiting.keys()) this.#forget(held, lease);

@@ -26,7 +26,7 @@ describe('looking through the memory of a process', () => {
         // Masked on its way, so that the message itself is no find.
         child.send({ bytes: Buffer.from(key.map((byte) => byte ^ 0x5a)).toString('latin1'), form });
         await once(child, 'message');
-        const { found, scannedBytes } = scanMemory(child.pid ?? 0, [
+        const { found, scannedBytes } = await scanMemory(child.pid ?? 0, [
           { name: 'planted', bytes: key },
           { name: 'absent', bytes: other },
         ]);
