@@ -1,20 +1,443 @@
-// The rekey machine of one meeting: who is waited for, when an epoch is minted, activated and retired, who is paused.
+// The rekey machine of one meeting: when an epoch is minted, activated and retired, who is waited for, who is paused.
+//
+//                  join · departure                    asked                     answered
+//      steady(e) ─────────────────▶ gathering ────────────────▶ minting ────────────────────▶ distributing(e+1)
+//          ▲                          ▲    ▲   window ends         │ refused                        │
+//          │                          │    └── again, later ───────┘                                │
+//          │                          └─── "again": joined or left since the mint was asked for ────┤
+//          └───────────────────────────────────── quorum, or deadline: activate; e is retired ──────┘
+//
+// One rekey in flight and one "again" bit (`PendingRekey` is not empty); no rekey is ever cancelled, so no pattern of churn can
+// starve one. "Again" keeps its own windows: it is minted when e+1 is active and its window has ended, so that those who come or
+// go within one window share a rekey also while another is in flight.
+//
+// Minting waits for `custodianAnswerMs`, and then says `custodianStalled` as often as that passes until it is answered or refused.
+// Distributing waits for the quorum, or the deadline. An activated epoch waits for its senders to confirm it, or its grace:
+// whoever has not is paused. Each of these deadlines is fixed when its cause arrives and only ever shortens:
+//   - an eviction shortens the ack deadline of the rekey in flight, which stands before its own. It leaves the confirm grace of
+//     older epochs alone: confirming those would keep nothing from the evicted, and pausing for it would only mute the slow;
+//   - a grace belongs to its epoch, not to the sender, so that the next activation renews none.
+//
+// Bounds, held by test/property/rekeyLaws.test.ts. With A how long the custodian takes to answer (≤ `custodianAnswerMs`, else it
+// has failed), D the ack deadline, W the cause's window, S the spacing of mints, G the confirm grace, a join or departure at t
+// is in an activated epoch by
+//      t + max(W, S, A + D) + A + D        (the inner A + D: what is left of a rekey in flight; after an eviction S = 0)
+// and G later no unpaused sender uses an epoch that the departed can derive: with the defaults and the slowest custodian that is not
+// replaced 8 s, after an eviction 3.5 s. Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again.
+// Whoever acknowledged an epoch opens what was sent under it until it is retired: `receiverGraceMs` after its successor's activation.
+// Sooner only if `heldEpochs` are alive already when another is minted, which takes a storm of evictions (15 in 3 s): then the
+// oldest goes, whoever still sends under it is paused first, and frames in flight under it are lost.
+//
+// A class that owns its state, and not `step(state, input) → state`: a state copied for each of a thousand acknowledgements would
+// cost O(n) each. It stays what such a function is: no clock, no timer, no randomness; equal inputs at equal times give equal outputs. An
+// acknowledgement costs O(live epochs) ≤ 16; what walks over all members does so once per epoch.
+//
+// Interval, renewal, resume and the operator's triggers are other causes to gather for: inputs of their own beside join and depart.
 
-import type { EpochId } from '../protocol/names.ts';
+import { equalBytes } from '../protocol/bytes.ts';
+import { lengths } from '../protocol/names.ts';
+import type { DepartureCause, EpochId, Lease } from '../protocol/names.ts';
+import { limits } from '../protocol/timers.ts';
 import type { Timers } from '../protocol/timers.ts';
+import { LiveEpochs } from './rekeyEpochs.ts';
+import type { LiveEpoch } from './rekeyEpochs.ts';
 import type { RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
+import { newMember, Quorum } from './rekeyMember.ts';
+import type { RekeyMember } from './rekeyMember.ts';
+import { PendingRekey } from './rekeyPending.ts';
+import type { Asked, Departure } from './rekeyPending.ts';
 
 export type { Exposure, RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
 
-/** The shape that `RekeyMachine` (next commit) has: `new RekeyMachine(timers)`. */
-export interface Rekeying {
-  readonly phase: RekeyPhase;
-  readonly again: boolean;
-  readonly activeEpoch: EpochId | null;
-  /** Deterministic in its inputs and times. What it returns is to be done in order. */
-  step(input: RekeyInput, nowMs: number): RekeyOutput[];
-  /** When the next `tick` is due, or null while nothing waits for time. */
-  nextDeadline(): number | null;
-}
+export class RekeyMachine {
+  readonly #timers: Timers;
+  readonly #members = new Map<Lease, RekeyMember>();
+  readonly #running = new Set<RekeyMember>();
+  readonly #pending = new PendingRekey();
+  readonly #epochs = new LiveEpochs();
+  #asked: Asked | null = null;
+  #quorum: Quorum | null = null;
+  #nowMs = -Infinity;
+  /** Before this no mint is asked for, evictions excepted. */
+  #spacedUntilMs = -Infinity;
+  /** Before this none at all: the last one failed. */
+  #retryAtMs = -Infinity;
+  #ended = false;
+  #outputs: RekeyOutput[] = [];
 
-export type MakeRekeying = (timers: Timers) => Rekeying;
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  get phase(): RekeyPhase {
+    if (this.#asked !== null) return 'minting';
+    if (this.#epochs.inFlight !== null) return 'distributing';
+    return this.#pending.empty || this.#members.size === 0 ? 'steady' : 'gathering';
+  }
+
+  /** Another rekey follows the one in flight. */
+  get again(): boolean {
+    return (this.phase === 'minting' || this.phase === 'distributing') && !this.#pending.empty;
+  }
+
+  get activeEpoch(): EpochId | null {
+    return this.#epochs.active?.epoch ?? null;
+  }
+
+  /** When the next `tick` is due, or null while nothing waits for time. */
+  nextDeadline(): number | null {
+    if (this.#ended) return null;
+    const soonest = Math.min(this.#epochs.nextDeadlineMs(), this.#asked?.stalledAtMs ?? this.#mintDueMs());
+    return soonest === Infinity ? null : soonest;
+  }
+
+  /**
+   * What it returns is to be done in order.
+   * @throws RangeError where the caller errs: a clock that falls, a lease that is here already, a `minted` that nobody asked for. Nothing that a peer
+   * says throws: what cannot be is ignored, or a `mismatch`.
+   */
+  step(input: RekeyInput, nowMs: number): RekeyOutput[] {
+    if (!(nowMs >= this.#nowMs)) throw new RangeError(`"nowMs" expected >= ${this.#nowMs}, got ${nowMs}`);
+    this.#nowMs = nowMs;
+    this.#outputs = [];
+    if (this.#ended) {
+      // The custodian's answer crossed the end: what was minted is told to be over, too.
+      if (input.kind === 'minted') this.#tell({ kind: 'retire', epoch: input.epoch });
+    } else {
+      this.#expire();
+      this.#take(input);
+      this.#proceed();
+    }
+    return this.#outputs;
+  }
+
+  #tell(output: RekeyOutput): void {
+    this.#outputs.push(output);
+  }
+
+  #take(input: RekeyInput): void {
+    switch (input.kind) {
+      case 'join':
+        return this.#join(input.lease, input.stage);
+      case 'depart':
+        return this.#depart(input.lease, input.cause);
+      case 'minted':
+        return this.#minted(input.epoch, input.fingerprint);
+      case 'mintFailed':
+        return this.#mintFailed();
+      case 'acknowledged':
+        return this.#acknowledged(input.lease, input.epoch, input.fingerprint);
+      case 'confirmed':
+        return this.#confirmed(input.lease, input.epoch);
+      case 'sends':
+        return this.#sends(input.lease, input.sends);
+      case 'tick':
+        return;
+      case 'end':
+        return this.#end();
+      default:
+        input satisfies never;
+    }
+  }
+
+  // Who comes and goes
+
+  #join(lease: Lease, stage: boolean): void {
+    if (this.#members.has(lease)) throw new RangeError(`lease ${lease} is here already`);
+    this.#members.set(lease, newMember(lease, stage));
+    this.#pending.join(lease, this.#nowMs + this.#timers.joinWindowMs);
+  }
+
+  #depart(lease: Lease, cause: DepartureCause): void {
+    const member = this.#members.get(lease);
+    if (member === undefined) return;
+    this.#members.delete(lease);
+    if (member.firstEpoch === null && this.#pending.withdraw(lease)) {
+      this.#tell({ kind: 'withdrawn', lease });
+    } else {
+      for (const live of this.#epochs.unacknowledgedBy(member)) live.missing--;
+      this.#quorum?.release(member);
+      if (member.running) this.#stop(member);
+      const departure = { lease, cause, cutAtMs: this.#nowMs, exposed: false };
+      this.#pending.depart(departure, this.#nowMs + this.#departureWindowMs(member, cause));
+      if (cause === 'evicted') this.#hasten();
+    }
+    if (this.#members.size === 0) this.#emptied();
+  }
+
+  #departureWindowMs({ stage }: RekeyMember, cause: DepartureCause): number {
+    if (cause === 'evicted') return this.#timers.departureWindowEvictedMs;
+    return stage ? this.#timers.departureWindowStageMs : this.#timers.departureWindowViewerMs;
+  }
+
+  /** The rekey in flight stands before that of an eviction. */
+  #hasten(): void {
+    const { inFlight } = this.#epochs;
+    if (inFlight === null) return;
+    inFlight.ackByMs = Math.min(inFlight.ackByMs, this.#nowMs + this.#timers.ackDeadlineEvictedMs);
+  }
+
+  /** Nobody can send before a join brings the next mint, which leaves all these out: their exposure is over. */
+  #emptied(): void {
+    this.#pending.calm();
+    this.#tellExposed([
+      ...(this.#epochs.inFlight?.departures ?? []),
+      ...(this.#asked?.departures ?? []),
+      ...this.#pending.departures(),
+    ]);
+  }
+
+  // Minting
+
+  #mintDueMs(): number {
+    if (this.#members.size === 0 || this.#epochs.inFlight !== null) return Infinity;
+    const spacedUntilMs = this.#pending.evicts ? -Infinity : this.#spacedUntilMs;
+    return Math.max(this.#pending.dueAtMs, spacedUntilMs, this.#retryAtMs);
+  }
+
+  #mint(): void {
+    const asked = this.#pending.take(this.#nowMs, this.#nowMs + this.#timers.custodianAnswerMs);
+    this.#asked = asked;
+    this.#spacedUntilMs = this.#nowMs + this.#timers.mintSpacingMs;
+    const departures = asked.departures.map(({ lease }) => lease);
+    this.#tell({ kind: 'mint', joins: asked.joins, departures, trigger: asked.trigger });
+  }
+
+  #minted(epoch: EpochId, fingerprint: Uint8Array): void {
+    const asked = this.#asked;
+    if (asked === null) throw new RangeError(`epoch ${epoch} was minted and nobody had asked`);
+    if (epoch <= (this.#epochs.newest ?? -1)) throw new RangeError(`epoch ${epoch} was minted before`);
+    if (fingerprint.length !== lengths.fingerprint) {
+      throw new RangeError(`"fingerprint" expected length ${lengths.fingerprint}, got ${fingerprint.length}`);
+    }
+    this.#asked = null;
+    const { ackDeadlineMs, ackDeadlineEvictedMs, confirmGraceMs, confirmGraceEvictedMs } = this.#timers;
+    const hasty = asked.evicts || this.#pending.evicts;
+    const live: LiveEpoch = {
+      epoch,
+      fingerprint: fingerprint.slice(),
+      trigger: asked.trigger,
+      askedAtMs: asked.askedAtMs,
+      joins: asked.joins,
+      departures: asked.departures,
+      confirmGraceMs: asked.evicts ? Math.min(confirmGraceMs, confirmGraceEvictedMs) : confirmGraceMs,
+      active: false,
+      missing: 0,
+      behind: 0,
+      ackByMs: this.#nowMs + (hasty ? Math.min(ackDeadlineMs, ackDeadlineEvictedMs) : ackDeadlineMs),
+      confirmByMs: Infinity,
+      retireAtMs: Infinity,
+    };
+    this.#awaitMembers(live);
+    this.#epochs.add(live);
+    if (this.#epochs.size > limits.heldEpochs) this.#retireOldest();
+  }
+
+  #awaitMembers(live: LiveEpoch): void {
+    for (const lease of live.joins) {
+      const newcomer = this.#members.get(lease);
+      if (newcomer !== undefined) newcomer.firstEpoch = live.epoch;
+    }
+    const quorum = new Quorum(live.epoch);
+    for (const member of this.#members.values()) {
+      member.awaitedAs = null;
+      if (member.firstEpoch === null) continue;
+      live.missing++;
+      if (!member.lagging) quorum.await(member);
+    }
+    this.#quorum = quorum;
+  }
+
+  #mintFailed(): void {
+    const asked = this.#asked;
+    if (asked === null) return;
+    this.#asked = null;
+    this.#retryAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
+    const dueAtMs = this.#members.size === 0 ? Infinity : this.#nowMs;
+    for (const lease of this.#pending.restore(asked, dueAtMs)) this.#tell({ kind: 'withdrawn', lease });
+  }
+
+  // Acknowledging
+
+  #acknowledged(lease: Lease, epoch: EpochId, fingerprint: Uint8Array): void {
+    const member = this.#members.get(lease);
+    if (member === undefined) return;
+    const live = this.#epochs.find(epoch);
+    const unheardOf = epoch > (this.#epochs.newest ?? -1);
+    if (unheardOf || (live !== undefined && !equalBytes(live.fingerprint, fingerprint))) {
+      this.#tell({ kind: 'mismatch', lease, epoch });
+      return;
+    }
+    if (live === undefined || member.firstEpoch === null) return;
+    if (epoch < member.firstEpoch || epoch <= member.acknowledged) return;
+    for (const older of this.#epochs.unacknowledgedBy(member)) if (older.epoch <= epoch) older.missing--;
+    if (!live.active) this.#quorum?.acknowledge(member);
+    member.acknowledged = epoch;
+    const active = this.#epochs.active?.epoch ?? Infinity;
+    if (member.lagging && epoch >= active) {
+      member.lagging = false;
+      this.#tell({ kind: 'caughtUp', lease, epoch });
+    }
+    if (member.firstEpoch <= active) this.#start(member);
+  }
+
+  #start(member: RekeyMember): void {
+    if (member.started || this.#epochs.active === null) return;
+    member.started = true;
+    this.#tell({ kind: 'start', lease: member.lease });
+  }
+
+  /** The epoch's deadline passed: whoever has not acknowledged it is not waited for. */
+  #markLagging(live: LiveEpoch): void {
+    live.ackByMs = Infinity;
+    for (const member of this.#members.values()) {
+      const given = member.firstEpoch !== null && member.firstEpoch <= live.epoch;
+      if (!given || member.acknowledged >= live.epoch || member.lagging) continue;
+      member.lagging = true;
+      this.#quorum?.release(member);
+      this.#tell({ kind: 'lagging', lease: member.lease, epoch: live.epoch });
+    }
+  }
+
+  // Activating
+
+  #activate(live: LiveEpoch, by: 'quorum' | 'deadline'): void {
+    this.#quorum = null;
+    this.#epochs.activate(live, this.#running.size, this.#nowMs, this.#timers.receiverGraceMs);
+    const { epoch, fingerprint, trigger } = live;
+    this.#tell({
+      kind: 'activate',
+      epoch,
+      fingerprint,
+      trigger,
+      by,
+      tookMs: this.#nowMs - live.askedAtMs,
+    });
+    for (const lease of live.joins) {
+      const newcomer = this.#members.get(lease);
+      if (newcomer !== undefined && newcomer.acknowledged >= epoch) this.#start(newcomer);
+    }
+    if (live.behind === 0) this.#tellExposed(live.departures);
+  }
+
+  /** Only of an epoch that is active, and whose key it acknowledged: who was told another story confirms nothing. */
+  #confirmed(lease: Lease, epoch: EpochId): void {
+    const member = this.#members.get(lease);
+    const { active } = this.#epochs;
+    if (member === undefined || member.firstEpoch === null || active === null) return;
+    if (epoch < member.firstEpoch || epoch > active.epoch) return;
+    if (epoch > member.acknowledged || epoch <= member.confirmed) return;
+    if (member.running) {
+      for (const live of this.#epochs.unconfirmedBy(member)) if (live.epoch <= epoch) this.#countDown(live);
+    }
+    member.confirmed = epoch;
+    if (member.sends) this.#run(member);
+  }
+
+  #sends(lease: Lease, sends: boolean): void {
+    const member = this.#members.get(lease);
+    if (member === undefined || member.sends === sends) return;
+    member.sends = sends;
+    if (sends) {
+      this.#run(member);
+      return;
+    }
+    this.#quorum?.stopSending(member);
+    if (!member.running) return;
+    this.#stop(member);
+    this.#tellPaused(member, 'idle');
+  }
+
+  /** Only having confirmed the active epoch lifts a pause. */
+  #run(member: RekeyMember): void {
+    const { active } = this.#epochs;
+    if (member.running || active === null || member.confirmed < active.epoch) return;
+    member.running = true;
+    this.#running.add(member);
+    this.#tell({ kind: 'resume', lease: member.lease, epoch: active.epoch });
+  }
+
+  #stop(member: RekeyMember): void {
+    member.running = false;
+    this.#running.delete(member);
+    for (const live of this.#epochs.unconfirmedBy(member)) this.#countDown(live);
+  }
+
+  #pauseBehind(live: LiveEpoch): void {
+    for (const member of this.#running) {
+      if (member.confirmed >= live.epoch) continue;
+      this.#tellPaused(member, 'unconfirmed');
+      this.#stop(member);
+    }
+  }
+
+  #tellPaused({ lease }: RekeyMember, why: 'unconfirmed' | 'idle'): void {
+    const { active } = this.#epochs;
+    if (active !== null) this.#tell({ kind: 'pause', lease, epoch: active.epoch, why });
+  }
+
+  #countDown(live: LiveEpoch): void {
+    live.behind--;
+    if (live.behind === 0) this.#tellExposed(live.departures);
+  }
+
+  #tellExposed(departures: readonly Departure[]): void {
+    const ended = departures.filter(({ exposed }) => !exposed);
+    if (ended.length === 0) return;
+    for (const departure of ended) departure.exposed = true;
+    const exposures = ended.map(({ lease, cause, cutAtMs }) => ({
+      lease,
+      cause,
+      exposureMs: this.#nowMs - cutAtMs,
+    }));
+    this.#tell({ kind: 'exposed', departures: exposures });
+  }
+
+  // Time
+
+  /** What is due happens before what arrives now: a deadline is not moved by whoever comes late. */
+  #expire(): void {
+    for (const live of this.#epochs.all) {
+      if (live.missing > 0 && live.ackByMs <= this.#nowMs) this.#markLagging(live);
+    }
+    // Everybody who is missing lags now, so that the quorum of one whose deadline passed is met.
+    const { inFlight } = this.#epochs;
+    if (inFlight !== null && this.#quorum?.met === true) this.#activate(inFlight, 'deadline');
+    for (const live of this.#epochs.all) {
+      if (live.behind > 0 && live.confirmByMs <= this.#nowMs) this.#pauseBehind(live);
+    }
+    while ((this.#epochs.all[0]?.retireAtMs ?? Infinity) <= this.#nowMs) this.#retireOldest();
+    if (this.#asked !== null && this.#asked.stalledAtMs <= this.#nowMs) {
+      this.#asked.stalledAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
+      this.#tell({ kind: 'custodianStalled', waitedMs: this.#nowMs - this.#asked.askedAtMs });
+    }
+  }
+
+  #proceed(): void {
+    if (this.#ended) return;
+    const { inFlight } = this.#epochs;
+    if (inFlight !== null && this.#quorum?.met === true) this.#activate(inFlight, 'quorum');
+    if (this.#asked === null && this.#mintDueMs() <= this.#nowMs) this.#mint();
+  }
+
+  /** Nobody can open its frames any more, so nobody may go on sending them, whatever the grace. */
+  #retireOldest(): void {
+    const [oldest, next] = this.#epochs.all;
+    if (oldest === undefined) return;
+    if (next !== undefined && next.behind > 0) this.#pauseBehind(next);
+    this.#epochs.dropOldest();
+    this.#tell({ kind: 'retire', epoch: oldest.epoch });
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#tellExposed([
+      ...this.#epochs.all.flatMap(({ departures }) => departures),
+      ...(this.#asked?.departures ?? []),
+      ...this.#pending.departures(),
+    ]);
+    this.#running.clear();
+    this.#members.clear();
+    while (this.#epochs.size > 0) this.#retireOldest();
+  }
+}

@@ -20,7 +20,7 @@ export type RekeyInput =
     }
   /** All that the lease sends is now sealed under the epoch. */
   | { readonly kind: 'confirmed'; readonly lease: Lease; readonly epoch: EpochId }
-  /** The lease made a producer (every one, made paused), or closed its last. */
+  /** The lease made a producer while it had none, or closed its last. */
   | { readonly kind: 'sends'; readonly lease: Lease; readonly sends: boolean }
   /** Time passed: call it at `nextDeadline`. */
   | { readonly kind: 'tick' }
@@ -59,9 +59,17 @@ export type RekeyOutput =
     }
   /** Its first epoch is active and it acknowledged: resume its consumers. Its producers wait for `resume`. */
   | { readonly kind: 'start'; readonly lease: Lease }
-  /** Pause all its producers, here on the server: it has not confirmed the active epoch in time. */
-  | { readonly kind: 'pause'; readonly lease: Lease; readonly epoch: EpochId }
-  /** Its producers may run: it confirmed the active epoch. Also the answer to each `sends` of one that has. */
+  /**
+   * Shut the gate before the lease's producers, here on the server, those it will make included; it is shut when a lease joins.
+   * `unconfirmed`: it did not confirm an active epoch in time. `idle`: it has no producers; the next one waits for `resume` again.
+   */
+  | {
+      readonly kind: 'pause';
+      readonly lease: Lease;
+      readonly epoch: EpochId;
+      readonly why: 'unconfirmed' | 'idle';
+    }
+  /** Open the gate: it sends, and has confirmed the active epoch. */
   | { readonly kind: 'resume'; readonly lease: Lease; readonly epoch: EpochId }
   /** It missed the epoch's deadline and is not waited for until it acknowledges the active epoch. */
   | { readonly kind: 'lagging'; readonly lease: Lease; readonly epoch: EpochId }

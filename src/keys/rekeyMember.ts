@@ -1,0 +1,94 @@
+// One participant as the rekey machine sees it, and the count of those whom the rekey in flight waits for.
+
+import type { EpochId, Lease } from '../protocol/names.ts';
+import { limits } from '../protocol/timers.ts';
+
+export interface RekeyMember {
+  readonly lease: Lease;
+  /** Its role may produce. */
+  readonly stage: boolean;
+  /** It has producers. */
+  sends: boolean;
+  /** It has producers and the server lets them run. Then its `confirmed` is the active epoch, or the grace is not over. */
+  running: boolean;
+  started: boolean;
+  lagging: boolean;
+  /** Null until a mint that names it was answered. */
+  firstEpoch: EpochId | null;
+  /** The highest epoch; −1 before the first. */
+  acknowledged: number;
+  confirmed: number;
+  /** As whom the rekey in flight waits, or waited, for it. */
+  awaitedAs: 'sender' | 'other' | null;
+}
+
+export const newMember = (lease: Lease, stage: boolean): RekeyMember => ({
+  lease,
+  stage,
+  sends: false,
+  running: false,
+  started: false,
+  lagging: false,
+  firstEpoch: null,
+  acknowledged: -1,
+  confirmed: -1,
+  awaitedAs: null,
+});
+
+/** Rounding must not ask for one more than the share: 0.98 · 150 is a little above 147. */
+const roundingError = 1e-9;
+
+/**
+ * Every sender and `ackQuorum` of the others. The members are those of the mint and only get fewer, so that whoever comes later
+ * cannot hold a rekey up; counted, so that one acknowledgement among thousands costs the same as one among three.
+ */
+export class Quorum {
+  readonly #epoch: EpochId;
+  #sendersMissing = 0;
+  #others = 0;
+  #othersMissing = 0;
+
+  constructor(epoch: EpochId) {
+    this.#epoch = epoch;
+  }
+
+  get met(): boolean {
+    const needed = Math.ceil(limits.ackQuorum * this.#others - roundingError);
+    return this.#sendersMissing === 0 && this.#others - this.#othersMissing >= needed;
+  }
+
+  /** A newcomer, which cannot be sending yet, is one of the others; so is whoever has not started. */
+  await(member: RekeyMember): void {
+    member.awaitedAs = member.sends && member.started ? 'sender' : 'other';
+    this.#count(member, 1);
+  }
+
+  /** Call it before `acknowledged` is raised to this epoch or beyond, once. */
+  acknowledge(member: RekeyMember): void {
+    if (member.awaitedAs === 'sender') this.#sendersMissing--;
+    if (member.awaitedAs === 'other') this.#othersMissing--;
+  }
+
+  /** It departed or lags. */
+  release(member: RekeyMember): void {
+    this.#count(member, -1);
+    member.awaitedAs = null;
+  }
+
+  /** It has no producers any more. */
+  stopSending(member: RekeyMember): void {
+    if (member.awaitedAs !== 'sender') return;
+    this.#count(member, -1);
+    member.awaitedAs = 'other';
+    this.#count(member, 1);
+  }
+
+  #count(member: RekeyMember, by: 1 | -1): void {
+    const missing = member.acknowledged < this.#epoch ? by : 0;
+    if (member.awaitedAs === 'sender') this.#sendersMissing += missing;
+    if (member.awaitedAs === 'other') {
+      this.#others += by;
+      this.#othersMissing += missing;
+    }
+  }
+}
