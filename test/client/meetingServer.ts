@@ -244,18 +244,17 @@ export class MeetingServer {
         member = new Member(socket, name, role);
       }
       if (member === null) throw new Error('the first message was not a join');
-      void this.#request(member, message.id, message.method, message.data);
+      this.#request(member, message.id, message.method, message.data);
     });
     socket.on('close', () => {
       if (member !== null) this.#left(member);
     });
   }
 
-  async #request(member: Member, id: number, method: string, data: unknown): Promise<void> {
+  #request(member: Member, id: number, method: string, data: unknown): void {
     if (!isMethod(method)) throw new Error(`there is no ${method}`);
     const ask = requests[method].ask.parse(data);
-    const answer =
-      this.#options.intercept?.(member, method, ask) ?? (await this.#answer(member, method, ask));
+    const answer = this.#options.intercept?.(member, method, ask) ?? this.#answer(member, method, ask);
     if (typeof answer === 'string') member.socket.send(answer);
     else member.socket.send(JSON.stringify({ id, ok: true, data: answer }));
     member.note(method, ask);
@@ -266,14 +265,14 @@ export class MeetingServer {
     if (method === 'join' && this.#options.automatic === true) this.deliver(this.rekey({ joins: [member] }));
   }
 
-  async #answer(member: Member, method: Method, ask: unknown): Promise<unknown> {
-    return method === 'join' ? await this.#join(member, ask as Ask<'join'>) : {};
+  #answer(member: Member, method: Method, ask: unknown): unknown {
+    return method === 'join' ? this.#join(member, ask as Ask<'join'>) : {};
   }
 
-  async #join(member: Member, ask: Ask<'join'>): Promise<Answer<'join'>> {
+  #join(member: Member, ask: Ask<'join'>): Answer<'join'> {
     member.participantId = `p-${this.members.length + 1}`;
     const { participantId, role } = member;
-    const admitted = await this.#vault.admit({
+    const admitted = this.#vault.admit({
       meeting: meetingId,
       participant: participantId,
       role,
