@@ -11,7 +11,7 @@ const workerFile = 'sframeWorker.js';
 
 /**
  * Browsers start workers of the page's own origin only. From elsewhere, a worker of this origin imports it: the page's policy must
- * allow `worker-src blob:` and `script-src` of the server.
+ * allow `worker-src blob:` and, for what that worker imports, `worker-src` and `script-src` of the server.
  */
 const startWorker = (url: URL): Worker => {
   const options = { type: 'module', name: 'latchkey-sframe' } as const;
