@@ -1,11 +1,11 @@
 // The rekey machine of one meeting: when an epoch is minted, activated and retired, who is waited for, who is paused.
 //
-//                  join · departure                    asked                     answered
-//      steady(e) ─────────────────▶ gathering ────────────────▶ minting ────────────────────▶ distributing(e+1)
-//          ▲                          ▲    ▲   window ends         │ refused                        │
-//          │                          │    └── again, later ───────┘                                │
-//          │                          └─── "again": joined or left since the mint was asked for ────┤
-//          └───────────────────────────────────── quorum, or deadline: activate; e is retired ──────┘
+//            trigger (join · departure)               custodian answers            quorum, or deadline
+//   steady(e) ────────────▶ gathering ──window ends──▶ minting ──▶ distributing(e+1) ──▶ steady(e+1)
+//       ▲                       ▲                       │  │    outputs: activate; pause senders that do not confirm
+//       │                       └── failed: asked again ┘  │             within the grace; retire e after its own
+//       └── a trigger while minting or distributing sets "again": e+1 activates on its own deadline,
+//           then e+2 is minted as soon as its window has ended ──┘
 //
 // One rekey in flight and one "again" bit (`PendingRekey` is not empty); no rekey is ever cancelled, so no pattern of churn can
 // starve one. "Again" keeps its own windows: it is minted when e+1 is active and its window has ended, so that those who come or
@@ -39,22 +39,27 @@ import { lengths } from '../protocol/names.ts';
 import type { DepartureCause, EpochId, Lease } from '../protocol/names.ts';
 import { limits } from '../protocol/timers.ts';
 import type { Timers } from '../protocol/timers.ts';
-import { LiveEpochs } from './rekeyEpochs.ts';
+import { LiveEpochs, mintedEpoch } from './rekeyEpochs.ts';
 import type { LiveEpoch } from './rekeyEpochs.ts';
 import type { RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
 import { newMember, Quorum } from './rekeyMember.ts';
 import type { RekeyMember } from './rekeyMember.ts';
-import { PendingRekey } from './rekeyPending.ts';
+import { departureWindowMs, PendingRekey } from './rekeyPending.ts';
 import type { Asked, Departure } from './rekeyPending.ts';
+import { RekeySenders } from './rekeySenders.ts';
 
 export type { Exposure, RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
 
 export class RekeyMachine {
   readonly #timers: Timers;
   readonly #members = new Map<Lease, RekeyMember>();
-  readonly #running = new Set<RekeyMember>();
   readonly #pending = new PendingRekey();
   readonly #epochs = new LiveEpochs();
+  readonly #senders = new RekeySenders({
+    epochs: this.#epochs,
+    tell: (output) => this.#tell(output),
+    onAllConfirmed: ({ departures }) => this.#tellExposed(departures),
+  });
   #asked: Asked | null = null;
   #quorum: Quorum | null = null;
   #nowMs = -Infinity;
@@ -97,7 +102,7 @@ export class RekeyMachine {
    * says throws: what cannot be is ignored, or a `mismatch`.
    */
   step(input: RekeyInput, nowMs: number): RekeyOutput[] {
-    if (!(nowMs >= this.#nowMs)) throw new RangeError(`"nowMs" expected >= ${this.#nowMs}, got ${nowMs}`);
+    this.#assertPossible(input, nowMs);
     this.#nowMs = nowMs;
     this.#outputs = [];
     if (this.#ended) {
@@ -109,6 +114,22 @@ export class RekeyMachine {
       this.#proceed();
     }
     return this.#outputs;
+  }
+
+  /** Before anything is changed, so that no output is lost with the error. */
+  #assertPossible(input: RekeyInput, nowMs: number): void {
+    if (!(nowMs >= this.#nowMs)) throw new RangeError(`"nowMs" expected >= ${this.#nowMs}, got ${nowMs}`);
+    if (this.#ended) return;
+    if (input.kind === 'join' && this.#members.has(input.lease)) {
+      throw new RangeError(`lease ${input.lease} is here already`);
+    }
+    if (input.kind !== 'minted') return;
+    const { epoch, fingerprint } = input;
+    if (this.#asked === null) throw new RangeError(`epoch ${epoch} was minted and nobody had asked`);
+    if (epoch <= (this.#epochs.newest ?? -1)) throw new RangeError(`epoch ${epoch} was minted before`);
+    if (fingerprint.length !== lengths.fingerprint) {
+      throw new RangeError(`"fingerprint" expected length ${lengths.fingerprint}, got ${fingerprint.length}`);
+    }
   }
 
   #tell(output: RekeyOutput): void {
@@ -143,7 +164,6 @@ export class RekeyMachine {
   // Who comes and goes
 
   #join(lease: Lease, stage: boolean): void {
-    if (this.#members.has(lease)) throw new RangeError(`lease ${lease} is here already`);
     this.#members.set(lease, newMember(lease, stage));
     this.#pending.join(lease, this.#nowMs + this.#timers.joinWindowMs);
   }
@@ -157,17 +177,12 @@ export class RekeyMachine {
     } else {
       for (const live of this.#epochs.unacknowledgedBy(member)) live.missing--;
       this.#quorum?.release(member);
-      if (member.running) this.#stop(member);
+      this.#senders.drop(member);
       const departure = { lease, cause, cutAtMs: this.#nowMs, exposed: false };
-      this.#pending.depart(departure, this.#nowMs + this.#departureWindowMs(member, cause));
+      this.#pending.depart(departure, this.#nowMs + departureWindowMs(this.#timers, member.stage, cause));
       if (cause === 'evicted') this.#hasten();
     }
     if (this.#members.size === 0) this.#emptied();
-  }
-
-  #departureWindowMs({ stage }: RekeyMember, cause: DepartureCause): number {
-    if (cause === 'evicted') return this.#timers.departureWindowEvictedMs;
-    return stage ? this.#timers.departureWindowStageMs : this.#timers.departureWindowViewerMs;
   }
 
   /** The rekey in flight stands before that of an eviction. */
@@ -205,29 +220,12 @@ export class RekeyMachine {
 
   #minted(epoch: EpochId, fingerprint: Uint8Array): void {
     const asked = this.#asked;
-    if (asked === null) throw new RangeError(`epoch ${epoch} was minted and nobody had asked`);
-    if (epoch <= (this.#epochs.newest ?? -1)) throw new RangeError(`epoch ${epoch} was minted before`);
-    if (fingerprint.length !== lengths.fingerprint) {
-      throw new RangeError(`"fingerprint" expected length ${lengths.fingerprint}, got ${fingerprint.length}`);
-    }
+    if (asked === null) return;
     this.#asked = null;
-    const { ackDeadlineMs, ackDeadlineEvictedMs, confirmGraceMs, confirmGraceEvictedMs } = this.#timers;
+    const { ackDeadlineMs, ackDeadlineEvictedMs } = this.#timers;
     const hasty = asked.evicts || this.#pending.evicts;
-    const live: LiveEpoch = {
-      epoch,
-      fingerprint: fingerprint.slice(),
-      trigger: asked.trigger,
-      askedAtMs: asked.askedAtMs,
-      joins: asked.joins,
-      departures: asked.departures,
-      confirmGraceMs: asked.evicts ? Math.min(confirmGraceMs, confirmGraceEvictedMs) : confirmGraceMs,
-      active: false,
-      missing: 0,
-      behind: 0,
-      ackByMs: this.#nowMs + (hasty ? Math.min(ackDeadlineMs, ackDeadlineEvictedMs) : ackDeadlineMs),
-      confirmByMs: Infinity,
-      retireAtMs: Infinity,
-    };
+    const ackMs = hasty ? Math.min(ackDeadlineMs, ackDeadlineEvictedMs) : ackDeadlineMs;
+    const live = mintedEpoch(epoch, fingerprint, asked, this.#nowMs + ackMs);
     this.#awaitMembers(live);
     this.#epochs.add(live);
     if (this.#epochs.size > limits.heldEpochs) this.#retireOldest();
@@ -273,16 +271,17 @@ export class RekeyMachine {
     for (const older of this.#epochs.unacknowledgedBy(member)) if (older.epoch <= epoch) older.missing--;
     if (!live.active) this.#quorum?.acknowledge(member);
     member.acknowledged = epoch;
-    const active = this.#epochs.active?.epoch ?? Infinity;
-    if (member.lagging && epoch >= active) {
+    const { active } = this.#epochs;
+    if (active === null) return;
+    if (member.lagging && epoch >= active.epoch) {
       member.lagging = false;
       this.#tell({ kind: 'caughtUp', lease, epoch });
     }
-    if (member.firstEpoch <= active) this.#start(member);
+    if (member.firstEpoch <= active.epoch) this.#start(member);
   }
 
   #start(member: RekeyMember): void {
-    if (member.started || this.#epochs.active === null) return;
+    if (member.started) return;
     member.started = true;
     this.#tell({ kind: 'start', lease: member.lease });
   }
@@ -303,7 +302,7 @@ export class RekeyMachine {
 
   #activate(live: LiveEpoch, by: 'quorum' | 'deadline'): void {
     this.#quorum = null;
-    this.#epochs.activate(live, this.#running.size, this.#nowMs, this.#timers.receiverGraceMs);
+    this.#epochs.activate(live, this.#senders.running, this.#nowMs, this.#timers);
     const { epoch, fingerprint, trigger } = live;
     this.#tell({
       kind: 'activate',
@@ -320,18 +319,9 @@ export class RekeyMachine {
     if (live.behind === 0) this.#tellExposed(live.departures);
   }
 
-  /** Only of an epoch that is active, and whose key it acknowledged: who was told another story confirms nothing. */
   #confirmed(lease: Lease, epoch: EpochId): void {
     const member = this.#members.get(lease);
-    const { active } = this.#epochs;
-    if (member === undefined || member.firstEpoch === null || active === null) return;
-    if (epoch < member.firstEpoch || epoch > active.epoch) return;
-    if (epoch > member.acknowledged || epoch <= member.confirmed) return;
-    if (member.running) {
-      for (const live of this.#epochs.unconfirmedBy(member)) if (live.epoch <= epoch) this.#countDown(live);
-    }
-    member.confirmed = epoch;
-    if (member.sends) this.#run(member);
+    if (member !== undefined) this.#senders.confirm(member, epoch);
   }
 
   #sends(lease: Lease, sends: boolean): void {
@@ -339,46 +329,11 @@ export class RekeyMachine {
     if (member === undefined || member.sends === sends) return;
     member.sends = sends;
     if (sends) {
-      this.#run(member);
+      this.#senders.open(member);
       return;
     }
     this.#quorum?.stopSending(member);
-    if (!member.running) return;
-    this.#stop(member);
-    this.#tellPaused(member, 'idle');
-  }
-
-  /** Only having confirmed the active epoch lifts a pause. */
-  #run(member: RekeyMember): void {
-    const { active } = this.#epochs;
-    if (member.running || active === null || member.confirmed < active.epoch) return;
-    member.running = true;
-    this.#running.add(member);
-    this.#tell({ kind: 'resume', lease: member.lease, epoch: active.epoch });
-  }
-
-  #stop(member: RekeyMember): void {
-    member.running = false;
-    this.#running.delete(member);
-    for (const live of this.#epochs.unconfirmedBy(member)) this.#countDown(live);
-  }
-
-  #pauseBehind(live: LiveEpoch): void {
-    for (const member of this.#running) {
-      if (member.confirmed >= live.epoch) continue;
-      this.#tellPaused(member, 'unconfirmed');
-      this.#stop(member);
-    }
-  }
-
-  #tellPaused({ lease }: RekeyMember, why: 'unconfirmed' | 'idle'): void {
-    const { active } = this.#epochs;
-    if (active !== null) this.#tell({ kind: 'pause', lease, epoch: active.epoch, why });
-  }
-
-  #countDown(live: LiveEpoch): void {
-    live.behind--;
-    if (live.behind === 0) this.#tellExposed(live.departures);
+    this.#senders.idle(member);
   }
 
   #tellExposed(departures: readonly Departure[]): void {
@@ -404,7 +359,7 @@ export class RekeyMachine {
     const { inFlight } = this.#epochs;
     if (inFlight !== null && this.#quorum?.met === true) this.#activate(inFlight, 'deadline');
     for (const live of this.#epochs.all) {
-      if (live.behind > 0 && live.confirmByMs <= this.#nowMs) this.#pauseBehind(live);
+      if (live.behind > 0 && live.confirmByMs <= this.#nowMs) this.#senders.pauseBehind(live);
     }
     while ((this.#epochs.all[0]?.retireAtMs ?? Infinity) <= this.#nowMs) this.#retireOldest();
     if (this.#asked !== null && this.#asked.stalledAtMs <= this.#nowMs) {
@@ -424,7 +379,7 @@ export class RekeyMachine {
   #retireOldest(): void {
     const [oldest, next] = this.#epochs.all;
     if (oldest === undefined) return;
-    if (next !== undefined && next.behind > 0) this.#pauseBehind(next);
+    if (next !== undefined && next.behind > 0) this.#senders.pauseBehind(next);
     this.#epochs.dropOldest();
     this.#tell({ kind: 'retire', epoch: oldest.epoch });
   }
@@ -436,8 +391,9 @@ export class RekeyMachine {
       ...(this.#asked?.departures ?? []),
       ...this.#pending.departures(),
     ]);
-    this.#running.clear();
+    this.#senders.clear();
     this.#members.clear();
+    this.#asked = null;
     while (this.#epochs.size > 0) this.#retireOldest();
   }
 }

@@ -1,8 +1,9 @@
 // The epochs that somebody may still open: at most the one in flight, the active one, and those within the receivers' grace.
 
 import type { EpochId, Lease, Trigger } from '../protocol/names.ts';
+import type { Timers } from '../protocol/timers.ts';
 import type { RekeyMember } from './rekeyMember.ts';
-import type { Departure } from './rekeyPending.ts';
+import type { Asked, Departure } from './rekeyPending.ts';
 
 export interface LiveEpoch {
   readonly epoch: EpochId;
@@ -13,7 +14,8 @@ export interface LiveEpoch {
   readonly joins: readonly Lease[];
   /** Those who cannot derive it and could derive the one before. */
   readonly departures: readonly Departure[];
-  readonly confirmGraceMs: number;
+  /** It leaves an evicted one out: its senders have less time to confirm. */
+  readonly evicts: boolean;
   active: boolean;
   /** Members that have not acknowledged it, or a later one. */
   missing: number;
@@ -23,6 +25,27 @@ export interface LiveEpoch {
   confirmByMs: number;
   retireAtMs: number;
 }
+
+export const mintedEpoch = (
+  epoch: EpochId,
+  fingerprint: Uint8Array,
+  { trigger, askedAtMs, joins, departures, evicts }: Asked,
+  ackByMs: number,
+): LiveEpoch => ({
+  epoch,
+  fingerprint: fingerprint.slice(),
+  trigger,
+  askedAtMs,
+  joins,
+  departures,
+  evicts,
+  active: false,
+  missing: 0,
+  behind: 0,
+  ackByMs,
+  confirmByMs: Infinity,
+  retireAtMs: Infinity,
+});
 
 export class LiveEpochs {
   readonly #epochs: LiveEpoch[] = [];
@@ -61,12 +84,14 @@ export class LiveEpochs {
     this.#newest = live.epoch;
   }
 
-  activate(live: LiveEpoch, behind: number, nowMs: number, receiverGraceMs: number): void {
+  activate(live: LiveEpoch, behind: number, nowMs: number, timers: Timers): void {
+    const { confirmGraceMs, confirmGraceEvictedMs, receiverGraceMs } = timers;
     if (this.#active !== null) this.#active.retireAtMs = nowMs + receiverGraceMs;
     this.#active = live;
     live.active = true;
     live.behind = behind;
-    live.confirmByMs = nowMs + live.confirmGraceMs;
+    live.confirmByMs =
+      nowMs + (live.evicts ? Math.min(confirmGraceMs, confirmGraceEvictedMs) : confirmGraceMs);
   }
 
   /** The oldest is gone; whoever still sent under it must have been paused before. */

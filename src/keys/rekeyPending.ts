@@ -1,6 +1,7 @@
 // What the next mint will carry, and when it is due: each cause fixes a time on arrival, and later ones can only bring it forward.
 
 import type { DepartureCause, Lease, Trigger } from '../protocol/names.ts';
+import type { Timers } from '../protocol/timers.ts';
 
 export interface Departure {
   readonly lease: Lease;
@@ -20,6 +21,12 @@ export interface Asked {
   /** When its answer is overdue, next. */
   stalledAtMs: number;
 }
+
+/** How long others are gathered for who may share the departure's rekey. `stage`: the departed could produce. */
+export const departureWindowMs = (timers: Timers, stage: boolean, cause: DepartureCause): number => {
+  if (cause === 'evicted') return timers.departureWindowEvictedMs;
+  return stage ? timers.departureWindowStageMs : timers.departureWindowViewerMs;
+};
 
 export class PendingRekey {
   readonly #joins = new Set<Lease>();
@@ -72,18 +79,11 @@ export class PendingRekey {
     const joins = [...this.#joins];
     const departures = [...this.#departures.values()];
     const trigger = departures.length === 0 ? 'join' : joins.length === 0 ? 'departure' : 'joinAndDeparture';
-    const asked = {
-      joins,
-      departures,
-      evicts: this.#evicts,
-      trigger,
-      askedAtMs: nowMs,
-      stalledAtMs,
-    } as const;
+    const evicts = this.#evicts;
     this.#joins.clear();
     this.#departures.clear();
     this.calm();
-    return { ...asked };
+    return { joins, departures, evicts, trigger, askedAtMs: nowMs, stalledAtMs };
   }
 
   /**
