@@ -33,12 +33,12 @@ export function installedVersions(names) {
 
 /**
  * How apt-get can be run from here without asking anybody.
- * @returns {readonly string[] | undefined} What to put before `apt-get`; undefined when there is no way.
+ * @returns {readonly string[] | null} What to put before `apt-get`; null when there is no way.
  */
 export function aptPrefix() {
-  if (outputOf('apt-get', ['--version']) === undefined) return undefined;
+  if (outputOf('apt-get', ['--version']) === undefined) return null;
   if (process.getuid?.() === 0) return [];
-  return outputOf('sudo', ['-n', 'true']) === undefined ? undefined : ['sudo', '-n'];
+  return outputOf('sudo', ['-n', 'true']) === undefined ? null : ['sudo', '-n'];
 }
 
 /** @param {readonly SystemPackage[]} packages */
@@ -51,14 +51,15 @@ export function missingOf(packages) {
  * @param {readonly SystemPackage[]} packages
  * @param {string} purpose
  * @param {import('./report.mjs').Report} report
+ * @param {() => readonly string[] | null} findPrefix
  */
-export async function ensureSystemPackages(packages, purpose, report) {
+export async function ensureSystemPackages(packages, purpose, report, findPrefix = aptPrefix) {
   const missing = missingOf(packages);
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const byHand = `apt-get update && apt-get install --no-install-recommends ${names.join(' ')}`;
-  const prefix = aptPrefix();
-  if (prefix === undefined) {
+  const prefix = findPrefix();
+  if (prefix === null) {
     throw new SetupError(`${purpose} needs ${names.join(', ')}, and only root may install them.`, [
       'As root, run:',
       `  ${byHand}`,

@@ -25,10 +25,10 @@ const progressEveryMs = 500;
  * @param {string} root
  */
 export function npmPackagesInstalled(root) {
+  const wanted = lockedFor(root);
   const installed = readLock(join(root, 'node_modules', '.package-lock.json'));
-  if (installed === undefined) return false;
-  return lockedFor(root).every(([path, locked]) => {
-    const found = installed.packages?.[path];
+  return wanted.every(([path, locked]) => {
+    const found = installed?.packages?.[path];
     return found !== undefined && found.version === locked.version && found.integrity === locked.integrity;
   });
 }

@@ -56,7 +56,7 @@ async function ensureUnpacked({ program, name, why }, report) {
         const work = mkdtempSync(join(tools, '.unfinished-'));
         try {
           const prefix = aptPrefix();
-          if (prefix !== undefined) await refreshPackageLists(prefix);
+          if (prefix !== null) await refreshPackageLists(prefix);
           await run('apt-get', ['--quiet', 'download', name], { cwd: work, next });
           const archive = readdirSync(work).find((file) => file.endsWith('.deb'));
           if (archive === undefined) throw new SetupError(`apt-get downloaded no ${name}.`, next);

@@ -111,7 +111,7 @@ function hashOfFile(file) {
  */
 function recordedHash(file) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')).sha256;
+    return JSON.parse(readFileSync(file, 'utf8'))?.sha256;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

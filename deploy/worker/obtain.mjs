@@ -55,7 +55,7 @@ export function findWorker(root) {
 }
 
 function canBuild() {
-  return libraryVersions() !== undefined || aptPrefix() !== undefined;
+  return libraryVersions() !== undefined || aptPrefix() !== null;
 }
 
 /**
@@ -94,7 +94,7 @@ async function chooseSource(report) {
   const wanted = wantedSource();
   if (wanted === 'download') return 'download';
   const packages = [...libraries, ...tools];
-  if (shortcomings().length > 0 && (wanted === 'build' || aptPrefix() !== undefined)) {
+  if (shortcomings().length > 0 && (wanted === 'build' || aptPrefix() !== null)) {
     try {
       await ensureSystemPackages(packages, 'The mediasoup worker', report);
     } catch (error) {
