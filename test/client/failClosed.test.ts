@@ -141,6 +141,43 @@ describe('a receiver', () => {
     assert.equal((await ben.agent.counts()).opened, 1);
   });
 
+  it('remembers what it opened of an epoch for as long as it holds the key', async () => {
+    const { to, clock } = await start();
+    await join(to, 'Ben', clock);
+    to.rotate({ joins: [to.member('Ben')] });
+    await inEpoch(ann.session, 1);
+    // A sender may hear itself: what it seals now, in epoch 1, it opens once.
+    const sealed = (await sender.seal(frame)) ?? new Uint8Array();
+    const origin = { lease: ann.session.lease, stream };
+    const first = ann.agent.receiver(origin, 'opus');
+    assert.deepEqual(await first.open(sealed), frame);
+    first.close();
+    clock.advance(timers.receiverGraceMs);
+    // Epoch 0 is dropped by now, 1 is not.
+    assert.equal(await ann.agent.receiver(origin, 'opus').open(sealed), null);
+    assert.equal((await ann.agent.counts()).replayed, 1);
+  });
+
+  it('holds 16 epochs, whatever the server activates', async () => {
+    const { to, clock } = await start();
+    await join(to, 'Ben', clock);
+    const [ben, made] = [to.member('Ben'), to.rekey({ joins: [to.member('Ben')] })];
+    to.deliver(made);
+    let last = made;
+    for (let more = 0; more < 16; more++) {
+      await join(to, `Guest ${more}`, clock);
+      last = to.rekey({ joins: [to.member(`Guest ${more}`)] });
+      to.deliver(last);
+    }
+    const failure = next(ann.session, 'failure');
+    await ben.sent('acknowledged', ({ epoch }: { epoch: number }) => epoch === last.epoch);
+    to.activate(made);
+    assert.equal((await failure).code, 'sending_stopped');
+    to.activate(last);
+    await inEpoch(ann.session, last.epoch);
+    assert.notEqual(await sender.seal(frame), null);
+  });
+
   it('asks for a key frame when frames open again, at most twice a second', async () => {
     const { to, clock } = await start();
     const ben = await join(to, 'Ben', clock);
