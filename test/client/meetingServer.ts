@@ -258,7 +258,7 @@ export class MeetingServer {
     if (typeof answer === 'string') member.socket.send(answer);
     else member.socket.send(JSON.stringify({ id, ok: true, data: answer }));
     member.note(method, ask);
-    if (method === 'leave') {
+    if (method === 'leave' && typeof answer !== 'string') {
       member.notice('ended', { reason: 'left' });
       member.socket.close();
     }

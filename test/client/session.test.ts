@@ -11,6 +11,7 @@ import { capture } from './capture.ts';
 import { MeetingServer } from './meetingServer.ts';
 import type { MeetingServerOptions } from './meetingServer.ts';
 import { inEpoch, next } from './observe.ts';
+import { VirtualClock } from './virtualClock.ts';
 
 type Participant = NodeParticipant<Buffer, Buffer>;
 
@@ -324,6 +325,21 @@ describe('a session', () => {
     assert.equal(await sender.seal(frame), null);
     await assert.rejects(ann.session.request('consume', { producerId: 'x' }), { code: 'closed' });
     await assert.rejects(ann.agent.activate(epochId(0)), { code: 'closed' });
+  });
+
+  it('leaves a server that does not answer, too', async () => {
+    const clock = new VirtualClock();
+    const to = await start({
+      automatic: true,
+      intercept: (_, method) =>
+        method === 'leave' ? '{"id":null,"ok":false,"error":{"code":"internal","message":""}}' : undefined,
+    });
+    const { session } = await joinFromNode({ url: to.url, token: to.token('Ann'), clock });
+    const ended = next(session, 'ended');
+    const left = session.leave();
+    clock.advance(2_000);
+    await left;
+    assert.deepEqual(await ended, { reason: 'left' });
   });
 
   const ends = [

@@ -139,6 +139,14 @@ describe('the agent in a worker', () => {
     await proxy.stop();
   });
 
+  it('says so when it did not start', async () => {
+    const { proxy, crash } = start();
+    const begun = proxy.begin();
+    crash();
+    assert.equal(await codeOf(begun), 'media_unsupported');
+    assert.equal(await codeOf(proxy.begin()), 'media_unsupported');
+  });
+
   it('ends the session when it is lost', async () => {
     server = await MeetingServer.start({ automatic: true });
     const worker = start();

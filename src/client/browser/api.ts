@@ -104,7 +104,7 @@ export interface EpochInfo {
 }
 
 export interface MeetingStats {
-  /** What protects this participant's hop to the server; null where the browser does not tell (yet). */
+  /** What protects this participant's hop to the server, in the words of RTCTransportStats; null where the browser does not tell (yet). */
   readonly hop: {
     readonly srtpCipher: string | null;
     readonly dtlsCipher: string | null;
@@ -116,6 +116,7 @@ export interface MeetingStats {
     readonly opened: number;
     readonly missingKey: number;
     readonly badTag: number;
+    /** Some are harmless: browsers measure bandwidth by sending packets again. */
     readonly replayed: number;
     readonly staleEpoch: number;
     readonly foreignOrigin: number;

@@ -60,14 +60,22 @@ export class KeyedMeeting implements Meeting {
       onTrackEnded: (remote) => events.emit('trackEnded', remote),
       onFailed: ({ code, message }) => events.emit('failure', { code, message }),
     });
-    const [epoch, media] = await Promise.allSettled([keyed.finally(onKeyed), opening]);
-    const failed = [epoch, media].find((one) => one.status === 'rejected');
+    const [epoch, media] = await Promise.allSettled([
+      endingWith(
+        session,
+        keyed.then((state) => {
+          onKeyed();
+          return state;
+        }),
+      ),
+      endingWith(session, opening),
+    ]);
     if (epoch.status === 'fulfilled' && media.status === 'fulfilled' && !session.ended) {
       return new KeyedMeeting(session, thread, media.value, events, epoch.value);
     }
     if (media.status === 'fulfilled') media.value.close();
     session.close();
-    throw failed?.reason ?? new LatchkeyError('closed');
+    throw causeOf([epoch, media]);
   }
 
   get id(): string {
@@ -189,3 +197,20 @@ export class KeyedMeeting implements Meeting {
     return { ...participant, sending };
   }
 }
+
+/** Neither key nor media are of use without the other: where one fails, the other is not waited for. */
+const endingWith = async <T>(session: Session, part: Promise<T>): Promise<T> => {
+  try {
+    return await part;
+  } catch (thrown) {
+    session.close();
+    throw thrown;
+  }
+};
+
+/** The part that failed first; the other only says that all is closed. */
+const causeOf = (parts: readonly PromiseSettledResult<unknown>[]): unknown => {
+  const reasons = parts.flatMap((part) => (part.status === 'rejected' ? [part.reason as unknown] : []));
+  const first = reasons.find((reason) => !(reason instanceof LatchkeyError && reason.code === 'closed'));
+  return first ?? reasons[0] ?? new LatchkeyError('closed');
+};

@@ -14,6 +14,20 @@ const workerFile = 'sframeWorker.js';
  * allow `worker-src blob:` and, for what that worker imports, `worker-src` and `script-src` of the server.
  */
 const startWorker = (url: URL): Worker => {
+  try {
+    return newWorker(url);
+  } catch (cause) {
+    throw new LatchkeyError('media_unsupported', "this page's policy does not let the worker start", {
+      cause,
+    });
+  }
+};
+
+/**
+ * Browsers start workers of the page's own origin only. From elsewhere, a worker of this origin imports it: the page's policy must
+ * allow `worker-src blob:` and `script-src` of the server.
+ */
+const newWorker = (url: URL): Worker => {
   const options = { type: 'module', name: 'latchkey-sframe' } as const;
   if (url.origin === globalThis.location.origin) return new Worker(url, options);
   const source = new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' });

@@ -34,7 +34,9 @@ export class WorkerKeyAgent implements KeyAgent {
   readonly #events = new Emitter<KeyAgentEvents>();
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
-  #closed = false;
+  #started = false;
+  /** Not null: over, and why. */
+  #over: LatchkeyError | null = null;
 
   constructor(worker: WorkerPort) {
     this.#worker = worker;
@@ -69,7 +71,7 @@ export class WorkerKeyAgent implements KeyAgent {
   }
 
   async stop(): Promise<void> {
-    if (!this.#closed) await this.#call('stop', null);
+    if (this.#over === null) await this.#call('stop', null);
   }
 
   async verifyTransport(transport: SignedTransport): Promise<void> {
@@ -81,11 +83,11 @@ export class WorkerKeyAgent implements KeyAgent {
   }
 
   async detach(transform: number): Promise<void> {
-    if (!this.#closed) await this.#call('detach', transform);
+    if (this.#over === null) await this.#call('detach', transform);
   }
 
   close(): void {
-    if (this.#closed) return;
+    if (this.#over !== null) return;
     // The worker ends only after it has overwritten what it can; one that hangs is ended from here.
     const end = (): void => {
       clearTimeout(timer);
@@ -93,11 +95,12 @@ export class WorkerKeyAgent implements KeyAgent {
     };
     const timer = setTimeout(end, closeGraceMs);
     this.#call('close', null).then(end, end);
-    this.#shut(true);
+    this.#shut(new LatchkeyError('closed'), this.#lastId);
+    this.#events.clear();
   }
 
   #call<C extends CallName>(call: C, ask: AgentCalls[C]['ask']): Promise<AgentCalls[C]['answer']> {
-    if (this.#closed) return Promise.reject(new LatchkeyError('closed'));
+    if (this.#over !== null) return Promise.reject(this.#over);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
@@ -107,8 +110,9 @@ export class WorkerKeyAgent implements KeyAgent {
   }
 
   #receive(message: FromWorker): void {
+    this.#started = true;
     if ('event' in message) {
-      if (!this.#closed) this.#emit(message);
+      if (this.#over === null) this.#emit(message);
       return;
     }
     const pending = this.#pending.get(message.id);
@@ -122,21 +126,24 @@ export class WorkerKeyAgent implements KeyAgent {
   }
 
   #lost(): void {
-    if (this.#closed) return;
+    if (this.#over !== null) return;
     this.#worker.terminate();
-    this.#shut(false);
-    this.#events.emit('failed', { code: 'internal', message: 'the worker that seals the media ended' });
+    const error = this.#started
+      ? new LatchkeyError('internal', 'the worker that seals the media ended')
+      : new LatchkeyError('media_unsupported', "the worker did not start: this page's policy must allow it");
+    this.#shut(error, null);
+    const { code, message } = error;
+    this.#events.emit('failed', { code, message });
     this.#events.clear();
   }
 
-  /** `closing`: the answer to `close` is still to come. */
-  #shut(closing: boolean): void {
-    this.#closed = true;
+  /** `except`: the call whose answer is still to come. */
+  #shut(error: LatchkeyError, except: number | null): void {
+    this.#over = error;
     for (const [id, { reject }] of this.#pending) {
-      if (closing && id === this.#lastId) continue;
+      if (id === except) continue;
       this.#pending.delete(id);
-      reject(new LatchkeyError(closing ? 'closed' : 'internal'));
+      reject(error);
     }
-    if (closing) this.#events.clear();
   }
 }

@@ -66,6 +66,9 @@ const endErrors: Partial<Record<SessionEnd, readonly [ErrorCode, string?]>> = {
   evicted: ['forbidden', 'this participant was removed'],
 };
 
+/** How long a server that does not answer can delay leaving, in milliseconds. */
+const leaveGraceMs = 2_000;
+
 type NoticeTable = { readonly [N in ServerNotice]: (data: NoticeData<N>) => void };
 
 export class Session {
@@ -177,13 +180,14 @@ export class Session {
   async leave(): Promise<void> {
     if (this.ended || this.#leaving) return;
     this.#leaving = true;
-    await this.#agent.stop();
+    const cancel = this.#clock.after(leaveGraceMs, () => this.#end('left'));
     try {
       await this.#signaling.request('leave', {});
     } catch (thrown) {
       // Ended meanwhile, or the server does not hear: it notices that the socket closes.
       if (!(thrown instanceof LatchkeyError)) throw thrown;
     } finally {
+      cancel();
       this.#end('left');
     }
   }
