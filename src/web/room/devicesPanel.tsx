@@ -1,0 +1,50 @@
+// Another microphone, camera or loudspeaker, without leaving.
+
+import type { JSX } from 'preact';
+import type { Props } from '../app.tsx';
+import { canChooseOutput } from '../media/sound.ts';
+import { DeviceSelect } from '../parts/fields.tsx';
+import { LevelMeter } from '../parts/media.tsx';
+import { PanelFrame } from './panel.tsx';
+
+export const DevicesPanel = ({ state, store, call }: Props): JSX.Element => {
+  const { microphone, camera, outputs, outputId, role } = state;
+  return (
+    <PanelFrame panel="devices" title="Devices" store={store} open>
+      {role !== 'viewer' && (
+        <>
+          <DeviceSelect
+            label="Microphone"
+            devices={microphone.devices}
+            chosen={microphone.deviceId}
+            none="None found"
+            onChoose={(id) => void call.chooseDevice('microphone', id)}
+          />
+          <LevelMeter trackId={microphone.trackId} silent={!microphone.wanted} />
+          <DeviceSelect
+            label="Camera"
+            devices={camera.devices}
+            chosen={camera.deviceId}
+            none="None found"
+            onChoose={(id) => void call.chooseDevice('camera', id)}
+          />
+        </>
+      )}
+      {canChooseOutput() && (
+        <DeviceSelect
+          label="Loudspeaker"
+          devices={outputs}
+          chosen={outputId}
+          none="System’s choice"
+          onChoose={(id) => call.chooseOutput(id)}
+        />
+      )}
+      <section class="keys-help" aria-label="Keyboard">
+        <p>
+          <kbd>M</kbd> or <kbd>Ctrl</kbd> <kbd>D</kbd> mutes, <kbd>V</kbd> turns the camera on or off,{' '}
+          <kbd>Esc</kbd> closes a panel.
+        </p>
+      </section>
+    </PanelFrame>
+  );
+};

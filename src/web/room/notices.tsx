@@ -1,0 +1,73 @@
+// Over the stage: what just happened, what is wrong, and what needs a click.
+
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Props } from '../app.tsx';
+import { Icon } from '../parts/icons.tsx';
+import type { Advice } from '../words/advice.ts';
+
+/** How long what happened stays in sight. */
+const saidMs = 5_000;
+
+const paused: Advice = {
+  title: 'Nobody sees or hears you for a moment',
+  hint: 'The server paused what you send until this browser uses the new key.',
+};
+
+const Said = ({ state }: Props): JSX.Element | null => {
+  const { text, serial } = state.said;
+  const [gone, setGone] = useState(0);
+  useEffect(() => {
+    const timer = setTimeout(() => setGone(serial), saidMs);
+    return () => clearTimeout(timer);
+  }, [serial]);
+  if (text === '' || gone === serial) return null;
+  return (
+    <p key={serial} class="said" aria-hidden="true">
+      {text}
+    </p>
+  );
+};
+
+const Notice = ({ advice, onClose }: { advice: Advice; onClose?: () => void }): JSX.Element => (
+  <div class="notice" role="alert">
+    <Icon name="warning" />
+    <div class="grow">
+      <strong>{advice.title}</strong>
+      <p>{advice.hint}</p>
+    </div>
+    {onClose !== undefined && (
+      <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
+        <Icon name="close" />
+      </button>
+    )}
+  </div>
+);
+
+const deviceTroubles = ({ state, store }: Props): JSX.Element[] =>
+  (['microphone', 'camera'] as const).flatMap((kind) => {
+    const { trouble } = state[kind];
+    if (trouble === null) return [];
+    const dismiss = (): void => store.dispatch({ type: 'capture', kind, change: { trouble: null } });
+    return [<Notice key={kind} advice={trouble} onClose={dismiss} />];
+  });
+
+export const Notices = (props: Props): JSX.Element => {
+  const { state, store, call } = props;
+  return (
+    <div class="notices">
+      <Said {...props} />
+      {state.soundBlocked && (
+        <button type="button" class="hear" onClick={() => void call.hear()}>
+          <Icon name="sound" />
+          Click to hear the others
+        </button>
+      )}
+      {state.sendingPaused && <Notice advice={paused} />}
+      {deviceTroubles(props)}
+      {state.troubles.map(({ id, advice }) => (
+        <Notice key={id} advice={advice} onClose={() => store.dispatch({ type: 'dismissed', id })} />
+      ))}
+    </div>
+  );
+};

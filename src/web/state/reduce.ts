@@ -1,0 +1,110 @@
+// What each happening does to the state. Pure; an action that no longer fits (a track of somebody who left) changes nothing
+// that matters, since whoever dispatches is asynchronous.
+
+import { firstState, keptEpochs, keptTroubles } from './state.ts';
+import type { Action, State } from './state.ts';
+
+type Of<T extends Action['type']> = Extract<Action, { readonly type: T }>;
+type Handlers = { readonly [T in Action['type']]: (state: State, action: Of<T>) => State };
+
+const withTrouble = (state: State, advice: State['joinTrouble']): State => {
+  if (advice === null || state.troubles.some(({ advice: { title } }) => title === advice.title)) return state;
+  const id = Math.max(0, ...state.troubles.map((trouble) => trouble.id)) + 1;
+  return { ...state, troubles: [...state.troubles, { id, advice }].slice(-keptTroubles) };
+};
+
+/** What belongs to the person stays (name, devices); what belonged to the meeting goes. */
+const onlyPerson = ({ name, microphone, camera, outputs, outputId }: State): State => ({
+  ...firstState,
+  name,
+  microphone,
+  camera,
+  outputs,
+  outputId,
+});
+
+const handlers: Handlers = {
+  placed: (state, { meetingId, invited }) => ({ ...state, meetingId, invited }),
+  blocked: (state, { advice }) => ({ ...state, blocked: advice }),
+  named: (state, { name }) => ({ ...state, name }),
+  capture: (state, { kind, change }) => ({ ...state, [kind]: { ...state[kind], ...change } }),
+  outputs: (state, { devices }) => ({ ...state, outputs: devices }),
+  output: (state, { id }) => ({ ...state, outputId: id }),
+
+  joining: (state) => ({ ...state, phase: 'joining', step: null, joinTrouble: null, over: null }),
+  step: (state, { step }) => (state.phase === 'joining' ? { ...state, step } : state),
+  cancelled: (state) => ({ ...state, phase: 'lobby', step: null }),
+  secretAsked: (state, { advice }) => ({
+    ...state,
+    phase: 'lobby',
+    step: null,
+    asksSecret: true,
+    joinTrouble: advice,
+  }),
+  notJoined: (state, { advice }) => ({ ...state, phase: 'lobby', step: null, joinTrouble: advice }),
+  joined: (state, { meetingId, meetingName, selfId, role, people, epoch }) => ({
+    ...state,
+    phase: 'meeting',
+    step: null,
+    asksSecret: false,
+    invited: false,
+    meetingId,
+    meetingName,
+    selfId,
+    role,
+    people,
+    epochs: [epoch],
+  }),
+
+  people: (state, { people }) => ({ ...state, people }),
+  track: (state, { track }) => ({
+    ...state,
+    tracks: [...state.tracks.filter(({ trackId }) => trackId !== track.trackId), track],
+  }),
+  trackEnded: (state, { trackId }) => ({
+    ...state,
+    tracks: state.tracks.filter((track) => track.trackId !== trackId),
+  }),
+  speakers: (state, { ids }) => ({ ...state, speakers: ids }),
+  epoch: (state, { epoch }) => {
+    const earlier = state.epochs.filter((known) => known.epoch < epoch.epoch);
+    return { ...state, epochs: [epoch, ...earlier].slice(0, keptEpochs) };
+  },
+  stats: (state, { stats }) => ({ ...state, stats }),
+  sendingPaused: (state, { paused }) => ({ ...state, sendingPaused: paused }),
+  sharing: (state, { on }) => ({ ...state, sharing: on }),
+  soundBlocked: (state, { blocked }) => ({ ...state, soundBlocked: blocked }),
+
+  panel: (state, { panel }) => ({ ...state, panel: state.panel === panel ? null : panel }),
+  invitation: (state, { invitation }) => ({
+    ...state,
+    invitation,
+    inviteTrouble: null,
+    asksSecret: false,
+  }),
+  notInvited: (state, { advice, asksSecret }) => ({
+    ...state,
+    invitation: null,
+    inviteTrouble: advice,
+    asksSecret,
+  }),
+  said: (state, { text }) => ({ ...state, said: { text, serial: state.said.serial + 1 } }),
+  trouble: (state, { advice }) => withTrouble(state, advice),
+  dismissed: (state, { id }) => ({
+    ...state,
+    troubles: state.troubles.filter((trouble) => trouble.id !== id),
+  }),
+
+  over: (state, { reason, trouble }) => ({
+    ...onlyPerson(state),
+    phase: 'over',
+    over: reason,
+    overTrouble: trouble,
+    meetingId: state.meetingId,
+    meetingName: state.meetingName,
+  }),
+  returned: (state, { meetingId }) => ({ ...onlyPerson(state), meetingId }),
+};
+
+export const reduce = (state: State, action: Action): State =>
+  (handlers[action.type] as (state: State, action: Action) => State)(state, action);
