@@ -7,6 +7,7 @@ import { run, runMain } from './command.mjs';
 import { ensureNpmPackages } from './npmPackages.mjs';
 import { findNode, projectRoot, requirePackage } from './places.mjs';
 import { createReport } from './report.mjs';
+import { vendorMediasoup } from './vendor.mjs';
 
 runMain(async () => {
   const report = createReport();
@@ -22,5 +23,6 @@ runMain(async () => {
       });
     }
   });
+  vendorMediasoup(projectRoot, join(projectRoot, 'dist', 'node_modules'));
   await ensureBundles(projectRoot, report);
 });

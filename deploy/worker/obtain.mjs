@@ -12,8 +12,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { aptPrefix, ensureSystemPackages } from '../setup/apt.mjs';
 import { outputOf, run, runMain, withLock } from '../setup/command.mjs';
-import { findNode, projectRoot, requirePackage } from '../setup/places.mjs';
+import { findNode, projectRoot } from '../setup/places.mjs';
 import { SetupError, createReport } from '../setup/report.mjs';
+import { mediasoupFolder } from '../setup/vendor.mjs';
 import { buildWorker } from './build.mjs';
 import { cacheKey, cachedWorker, makeCache, publishWorker, unfinishedFolder, workerCache } from './cache.mjs';
 import { downloadWorker } from './download.mjs';
@@ -129,7 +130,7 @@ async function makeWorker(root, cache, source, report) {
   const log = join(cache, `${key}.log`);
   rmSync(log, { force: true });
   const folder = unfinishedFolder(cache);
-  const mediasoup = requirePackage('mediasoup', root);
+  const mediasoup = mediasoupFolder(root);
   const why = {
     build: `compiled from mediasoup ${origin.mediasoup}'s sources with this system's OpenSSL, once, in about 4 minutes on 2 cores; log: ${log}`,
     download: `mediasoup ${origin.mediasoup}'s published binary; log: ${log}`,
@@ -165,9 +166,7 @@ function otherWay(source) {
  * @returns {Origin | undefined}
  */
 function originOf(root, source) {
-  const { version } = JSON.parse(
-    readFileSync(join(requirePackage('mediasoup', root), 'package.json'), 'utf8'),
-  );
+  const { version } = JSON.parse(readFileSync(join(mediasoupFolder(root), 'package.json'), 'utf8'));
   if (source === 'download') return { mediasoup: version, source, libraries: {} };
   const versions = libraryVersions();
   return versions && { mediasoup: version, source, libraries: versions };
