@@ -52,6 +52,7 @@ const untilEnded = (running: RunningServer, deadlineMs: number, log: Logger): Pr
       setTimeout(() => process.exit(exitCodes.failed), deadlineMs).unref();
       try {
         await running.close();
+        log.info({ event: 'server.stopped', code }, 'every meeting has ended');
         resolve(code);
       } catch (thrown) {
         resolve(explain(thrown));

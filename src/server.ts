@@ -12,6 +12,7 @@ import { ensureSigningKey } from './custodian/signingKey.ts';
 import { allowsPageOverLoopback } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { closeHttpServer, createHttpServer, listen } from './http/listen.ts';
+import { isLoopbackHost } from './http/loopback.ts';
 import { MediaWorkers } from './media/workers.ts';
 import { MeetingDirectory } from './meeting/directory.ts';
 import type { MeetingEvents } from './meeting/meetingContext.ts';
@@ -140,12 +141,22 @@ const start = async (
     directory.close();
   });
   const url = await listen(server, http);
+  log.info({ event: 'server.started', url, version: packageVersion }, 'listening');
+  if (isPlainBeyondLoopback(config)) {
+    log.warn(
+      { event: 'server.plain', host: config.http.host },
+      'browsers give camera and microphone to pages over HTTPS only: set http.tls, or http.publicUrl behind a proxy that has it',
+    );
+  }
   return {
     url,
     apiSecret: api.secret,
     close: () => undoing.run(),
   };
 };
+
+const isPlainBeyondLoopback = ({ http }: Config): boolean =>
+  !isLoopbackHost(http.host) && http.tls.certFile === undefined && http.publicUrl === undefined;
 
 /** A meeting that nobody joined for a day may make room for another. */
 const idleMeetingMs = 86_400_000;

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LatchkeyError } from '../protocol/errors.ts';
 import { Secret } from '../observe/secret.ts';
 
@@ -113,10 +113,27 @@ export const ensureSecretFile = (file: string, make: () => string): { secret: Se
   return { secret: readSecretFile(file), created };
 };
 
+/**
+ * Folder by folder, since mkdir's own `recursive` never returns where the kernel says ENOENT below a folder that exists, as
+ * it does in /proc.
+ */
+const makeFolder = (folder: string): void => {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    if (errorCode(cause) === 'EEXIST') return;
+    const above = dirname(folder);
+    if (errorCode(cause) !== 'ENOENT' || statSync(above, { throwIfNoEntry: false }) !== undefined)
+      throw cause;
+    makeFolder(above);
+    mkdirSync(folder, { mode: 0o700 });
+  }
+};
+
 /** Makes the folder for its owner alone; one in which others can put files of theirs is refused. */
 export const ensureDataFolder = (folder: string): void => {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(folder));
   } catch (cause) {
     throw new LatchkeyError('config_invalid', `${folder}: cannot be made (${String(errorCode(cause))})`, {
       cause,

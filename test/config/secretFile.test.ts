@@ -113,5 +113,7 @@ test('the data folder is made for its owner alone; one into which others can wri
   }
   mkdirSync(join(folder, 'open'), { mode: 0o755 });
   ensureDataFolder(join(folder, 'open'));
-  assert.throws(() => ensureDataFolder(file('not a folder', 0o600)), refusal('config_invalid'));
+  for (const path of [file('not a folder', 0o600), join(folder, 'secret', 'below'), '/proc/latchkey/data']) {
+    assert.throws(() => ensureDataFolder(path), refusal('config_invalid'));
+  }
 });
