@@ -12,9 +12,27 @@ import { createReport } from '../deploy/setup/report.mjs';
 const sources = join(projectRoot, 'src', 'cli', 'main.ts');
 // Node refuses TypeScript below node_modules.
 const checkout = existsSync(sources) && !projectRoot.split(sep).includes('node_modules');
+// A lookup of a number; sooner than anybody looks whether the port is free again.
+const parentCheckMs = 250;
 const program = checkout ? sources : join(projectRoot, 'dist', 'cli', 'main.js');
 
+/**
+ * `npx latchkey` puts a shell between npm and us. A signal for npm ends that shell, which tells us nothing: its absence must.
+ * Not so otherwise: who starts us with nohup or `&` may well leave before us.
+ */
+const endWithShellOfNpx = () => {
+  if (process.env['npm_lifecycle_event'] !== 'npx') return;
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentCheckMs);
+  watch.unref();
+};
+
 runMain(async () => {
+  endWithShellOfNpx();
   const args = process.argv.slice(2);
   const report = createReport();
   let env = process.env;
