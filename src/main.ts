@@ -5,13 +5,11 @@ import type { Logger } from 'pino';
 import { loadConfig } from './config/load.ts';
 import type { ConfigSources } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { exitCodes } from './exitCodes.ts';
 import { createLog } from './observe/log.ts';
 import { LatchkeyError, toLatchkeyError } from './protocol/errors.ts';
 import { startServer } from './server.ts';
 import type { RunningServer } from './server.ts';
-
-/** As in sysexits.h: EX_USAGE, EX_SOFTWARE for what we must mend, EX_CONFIG for what the operator can. */
-export const exitCodes = { ok: 0, usage: 64, failed: 70, misconfigured: 78 } as const;
 
 /** A second signal ends the process at once, with 128 and its number as shells say it. */
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;

@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../config/package.ts';
-import { exitCodes, serve } from '../main.ts';
+import { exitCodes } from '../exitCodes.ts';
 
 const examples = `
 Examples:
@@ -39,6 +39,8 @@ export const run = async (args: readonly string[]): Promise<number> => {
     .addHelpText('after', examples)
     .exitOverride()
     .action(async ({ config }: ServeOptions) => {
+      // The whole server: not read for a mere --help.
+      const { serve } = await import('../main.ts');
       code = await serve({ file: config });
     });
   try {

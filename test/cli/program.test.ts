@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { packageFolder, packageVersion } from '../../src/config/package.ts';
 import { settings } from '../../src/config/schema.ts';
-import { exitCodes } from '../../src/main.ts';
+import { exitCodes } from '../../src/exitCodes.ts';
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const top = mkdtempSync(join(tmpdir(), 'latchkey-cli-'));
