@@ -13,7 +13,8 @@ export interface RoomEvents {
   readonly onDied: () => void;
 }
 
-const audioLevels = { maxEntries: 5, threshold: -60, intervalMs: 500 };
+/** Decibels below full scale, averaged over the interval, pauses between words included: speech lies well above, a quiet room below. */
+const audioLevels = { maxEntries: 5, threshold: -80, intervalMs: 300 };
 
 export class MediaRoom {
   readonly #router: Router;

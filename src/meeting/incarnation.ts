@@ -150,6 +150,7 @@ export class Incarnation {
         ...(this.#meeting.name === undefined ? {} : { name: this.#meeting.name }),
       },
       participantId: member.participantId,
+      name: member.name,
       role: member.role,
       admission: toBase64Url(member.admission),
       routerRtpCapabilities: this.#room.rtpCapabilities,

@@ -90,6 +90,7 @@ export const requests = {
       keying: z.literal('server'),
       meeting: z.object({ id: identifier, kind: z.enum(meetingKinds), name: name.optional() }),
       participantId: identifier,
+      name,
       role: z.enum(roles),
       /** `Admission` of keyMessages.ts. */
       admission: bytes(1, 1_024),

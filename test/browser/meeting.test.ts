@@ -154,6 +154,10 @@ describe('three browsers through the page', { timeout: 120_000 }, () => {
       assert.match(hop, /AES.?256.?GCM/);
     }
 
+    // The fake microphones beep: somebody is heard to speak.
+    await ada.getByRole('button', { name: /people/i }).click();
+    await ada.waitForSelector('[data-person][data-speaking]');
+
     await cleo.getByRole('button', { name: /leave/i }).first().click();
     const left = await shareEpochAfter([ada, bob], three);
     await until(

@@ -289,6 +289,7 @@ export class MeetingServer {
       keying: 'server',
       meeting: { id: meetingId, kind: 'interactive' },
       participantId,
+      name: member.name,
       role,
       admission: toBase64Url(admitted.admission),
       routerRtpCapabilities: {},

@@ -1,13 +1,12 @@
 // Joining: the server's key, an ephemeral key pair, the token in the first message, the admission verified and opened. What
 // comes out is a session whose first epoch is on its way.
 
-import { z } from 'zod';
-import { decodeUtf8, fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
+import { fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { joinSignatureInput } from '../../protocol/keyMessages.ts';
 import { protocolVersion } from '../../protocol/names.ts';
 import type { Ask } from '../../protocol/signaling.ts';
-import { limits, timers } from '../../protocol/timers.ts';
+import { timers } from '../../protocol/timers.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { KeyAgent } from './keyAgent.ts';
@@ -57,8 +56,7 @@ export const connect = async (options: ConnectOptions): Promise<Session> => {
       joined.timers,
     );
     signal.throwIfAborted();
-    const name = nameIn(options.token) ?? participantId;
-    return new Session({ signaling, agent: keyAgent, clock, joined, lease, incarnation, name });
+    return new Session({ signaling, agent: keyAgent, clock, joined, lease, incarnation });
   } catch (thrown) {
     signaling?.close();
     keyAgent.close();
@@ -103,18 +101,4 @@ const ask = async (options: ConnectOptions, publicKey: Uint8Array): Promise<Ask<
     ...(signature === undefined ? {} : { signature: toBase64Url(signature) }),
     encodedTransforms,
   };
-};
-
-const claims = z.object({ name: z.string().min(1).max(limits.nameLength) });
-
-/** The name that the token gives to its bearer (RFC 7519 §3: the second part is the claims). Only shown, never trusted. */
-const nameIn = (token: string): string | null => {
-  const bytes = fromBase64Url(token.split('.')[1] ?? '');
-  const text = bytes === null ? null : decodeUtf8(bytes);
-  if (text === null) return null;
-  try {
-    return claims.safeParse(JSON.parse(text)).data?.name ?? null;
-  } catch {
-    return null;
-  }
 };

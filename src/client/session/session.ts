@@ -55,8 +55,6 @@ export interface SessionParts {
   readonly joined: Answer<'join'>;
   readonly lease: Lease;
   readonly incarnation: Uint8Array;
-  /** This participant's own name, as its token says. */
-  readonly name: string;
 }
 
 /** What to say to whoever still waits when a session ends in order. */
@@ -91,7 +89,7 @@ export class Session {
   constructor(parts: SessionParts) {
     const { joined, agent, clock, signaling } = parts;
     this.meeting = joined.meeting;
-    this.self = { participantId: joined.participantId, name: parts.name, role: joined.role };
+    this.self = { participantId: joined.participantId, name: joined.name, role: joined.role };
     this.lease = parts.lease;
     this.incarnation = parts.incarnation;
     this.routerRtpCapabilities = joined.routerRtpCapabilities;
