@@ -120,13 +120,28 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
+type Settings = Readonly<Record<string, Record<string, unknown>>>;
+
 /** `settings`: over config/default.yaml. `pages`: files of the built page and SDK. */
 export const startTestServer = async (
-  settings: Record<string, Record<string, unknown>> = {},
+  settings: Settings = {},
   pages: Readonly<Record<string, string>> = {},
 ): Promise<TestServer> => {
-  const config = loadConfig({ overrides: { ...settings, http: { port: 0, ...settings['http'] } } });
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-http-'));
+  try {
+    return await startIn(folder, settings, pages);
+  } catch (thrown) {
+    rmSync(folder, { recursive: true });
+    throw thrown;
+  }
+};
+
+const startIn = async (
+  folder: string,
+  settings: Settings,
+  pages: Readonly<Record<string, string>>,
+): Promise<TestServer> => {
+  const config = loadConfig({ overrides: { ...settings, http: { port: 0, ...settings['http'] } } });
   for (const [path, text] of Object.entries(pages)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
