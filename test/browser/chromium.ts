@@ -18,4 +18,7 @@ const flags = [
 ];
 
 export const launchChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: process.env['LATCHKEY_TEST_CHROMIUM'] ?? '/usr/bin/chromium', args: flags });
+  chromium.launch({
+    executablePath: process.env['LATCHKEY_TEST_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: flags,
+  });

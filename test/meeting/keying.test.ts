@@ -18,7 +18,8 @@ after(async () => {
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const sessionKeys = (participant: NodeParticipant): Set<string> => new Set([...participant.held.session.values()].map(hex));
+const sessionKeys = (participant: NodeParticipant): Set<string> =>
+  new Set([...participant.held.session.values()].map(hex));
 
 describe('a keyed meeting', () => {
   it('each join and departure makes an epoch that those present share and nobody else ever holds', async () => {
