@@ -8,8 +8,10 @@ import { adviceForCode } from '../words/advice.ts';
 import type { Advice } from '../words/advice.ts';
 import { sayComings } from '../words/comings.ts';
 
-/** How long comings, goings and their new key are gathered into one sentence. */
-const gatherMs = 700;
+/** Who comes or goes changes the key a little later: so long it is waited for, to be said in the same sentence. */
+const waitMs = 2_000;
+/** After a new key, for those who came with the same one. */
+const gatherMs = 200;
 /** Statistics: while the key panel is open, and otherwise. */
 const statsMs = { open: 1_000, closed: 5_000 };
 
@@ -28,18 +30,25 @@ interface Gathered {
   epoch: number | null;
 }
 
-/** Says what was gathered, `gatherMs` after its first part. */
+const nothing = (): Gathered => ({ joined: [], left: [], epoch: null });
+
+/** Says what was gathered, once its key is there or has let itself be waited for. */
 const createGatherer = (say: (text: string) => void) => {
-  let gathered: Gathered = { joined: [], left: [], epoch: null };
+  let gathered = nothing();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const tell = (): void => {
+    timer = undefined;
+    const text = sayComings(gathered);
+    gathered = nothing();
+    say(text);
+  };
   return {
     add(change: (gathered: Gathered) => void): void {
       change(gathered);
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        say(sayComings(gathered));
-        gathered = { joined: [], left: [], epoch: null };
-      }, gatherMs);
+      if (gathered.epoch !== null) {
+        clearTimeout(timer);
+        timer = setTimeout(tell, gatherMs);
+      } else timer ??= setTimeout(tell, waitMs);
     },
     close: () => clearTimeout(timer),
   };

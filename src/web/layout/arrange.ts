@@ -74,12 +74,31 @@ const fit = (space: number, size: number): number =>
 export const capacityOf = (room: Box): number =>
   fit(room.width, leastTile.width) * fit(room.height, leastTile.height);
 
-/** A share of the window for people beside (or below) what somebody shows. */
+/** In a wide window, the share of its width for the people beside what somebody shows. */
 const stripShare = 0.22;
+/** In a tall window, the most of its height that what is shown may take. */
+const mostShown = 0.6;
 
-const move = (place: Place, x: number, y: number): Place => ({ ...place, x: place.x + x, y: place.y + y });
+interface Parts {
+  readonly main: Box;
+  readonly strip: Place;
+}
 
-/** The screens that are shown get most of the window, people the strip beside them, or below them in a tall window. */
+/** The two parts of a window in which screens are shown. */
+const splitStage = (screens: number, room: Box): Parts => {
+  const { width, height } = room;
+  if (height > width) {
+    const needed = screens * (width / wideAspect + gapPx) - gapPx;
+    const main = { width, height: Math.min(needed, height * mostShown) };
+    const y = main.height + gapPx;
+    return { main, strip: { x: 0, y, width, height: Math.max(0, height - y) } };
+  }
+  const strip = Math.min(width, Math.max(leastTile.width, width * stripShare));
+  const main = { width: Math.max(0, width - strip - gapPx), height };
+  return { main, strip: { x: width - strip, y: 0, width: strip, height } };
+};
+
+/** The screens that are shown get most of the window; people stand beside them, or below them in a tall window. */
 export const arrangeStage = (
   screens: number,
   people: number,
@@ -87,25 +106,17 @@ export const arrangeStage = (
 ): { screens: Place[]; people: Place[] } => {
   if (screens === 0) return { screens: [], people: arrangeGrid(people, room) };
   if (people === 0) return { screens: arrangeGrid(screens, room), people: [] };
-  const { main, strip, x, y } = splitStage(room);
+  const { main, strip } = splitStage(screens, room);
   return {
     screens: arrangeGrid(screens, main, wideAspect),
-    people: arrangeGrid(people, strip, wideAspect).map((place) => move(place, x, y)),
+    people: arrangeGrid(people, strip, leastAspectIn(room)).map((place) => ({
+      ...place,
+      x: place.x + strip.x,
+      y: place.y + strip.y,
+    })),
   };
-};
-
-/** The two parts of a window in which a screen is shown; (x, y) is the strip's corner. */
-const splitStage = (room: Box): { main: Box; strip: Box; x: number; y: number } => {
-  if (room.height > room.width) {
-    const height = Math.max(leastTile.height, room.height * stripShare * 1.5);
-    const main = { width: room.width, height: Math.max(0, room.height - height - gapPx) };
-    return { main, strip: { width: room.width, height }, x: 0, y: main.height + gapPx };
-  }
-  const width = Math.max(leastTile.width, room.width * stripShare);
-  const main = { width: Math.max(0, room.width - width - gapPx), height: room.height };
-  return { main, strip: { width, height: room.height }, x: main.width + gapPx, y: 0 };
 };
 
 /** How many people fit beside `screens` shown screens. */
 export const peopleCapacity = (screens: number, room: Box): number =>
-  capacityOf(screens === 0 ? room : splitStage(room).strip);
+  capacityOf(screens === 0 ? room : splitStage(screens, room).strip);

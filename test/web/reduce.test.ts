@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { reduce } from '../../src/web/state/reduce.ts';
+import { firstState, keptEpochs, keptTroubles } from '../../src/web/state/state.ts';
+import type { Action, Person, State } from '../../src/web/state/state.ts';
+import { stageOf } from '../../src/web/state/tiles.ts';
+
+const after = (...actions: Action[]): State => actions.reduce(reduce, firstState);
+
+const person = (id: string, sending: Person['sending'] = []): Person => ({
+  id,
+  name: id.toUpperCase(),
+  role: 'presenter',
+  sending,
+});
+const camera = { source: 'camera', muted: false } as const;
+const microphone = { source: 'microphone', muted: false } as const;
+const screen = { source: 'screen', muted: false } as const;
+
+const epoch = (number: number) =>
+  ({ epoch: number, fingerprint: `f${number}`, trigger: 'join', at: number * 1_000 }) as const;
+
+const joined = (...others: Person[]): Action => ({
+  type: 'joined',
+  meetingId: 'm',
+  meetingName: null,
+  selfId: 'me',
+  role: 'presenter',
+  people: [person('me', [microphone]), ...others],
+  epoch: epoch(4),
+});
+const advice = { title: 'T', hint: 'H.' };
+const everybody = () => 100;
+
+describe('the state', () => {
+  it('goes from the lobby to the meeting and over', () => {
+    const joining = after({ type: 'named', name: 'Ada' }, { type: 'joining' });
+    assert.equal(joining.phase, 'joining');
+    assert.equal(reduce(joining, { type: 'step', step: 'key' }).step, 'key');
+    const meeting = reduce(joining, joined());
+    assert.equal(meeting.phase, 'meeting');
+    assert.equal(meeting.epochs[0]?.epoch, 4);
+    const over = reduce(meeting, { type: 'over', reason: 'evicted', trouble: advice });
+    assert.equal(over.phase, 'over');
+    assert.equal(over.over, 'evicted');
+    assert.equal(over.overTrouble, advice);
+  });
+
+  it('keeps of a meeting that is over only who and where', () => {
+    const over = after(
+      { type: 'named', name: 'Ada' },
+      joined(person('a')),
+      { type: 'track', track: { trackId: 't', participantId: 'a', kind: 'video', source: 'camera' } },
+      { type: 'trouble', advice },
+      { type: 'panel', panel: 'key' },
+      { type: 'invitation', invitation: { link: 'l', expiresAt: 1, copied: true } },
+      { type: 'over', reason: 'left', trouble: null },
+    );
+    assert.deepEqual({ name: over.name, meetingId: over.meetingId }, { name: 'Ada', meetingId: 'm' });
+    assert.deepEqual([over.people, over.tracks, over.epochs, over.troubles], [[], [], [], []]);
+    assert.deepEqual([over.panel, over.invitation, over.stats, over.selfId], [null, null, null, null]);
+  });
+
+  it('asks for the secret and says why, in the lobby', () => {
+    const state = after({ type: 'joining' }, { type: 'secretAsked', advice });
+    assert.deepEqual([state.phase, state.asksSecret, state.joinTrouble], ['lobby', true, advice]);
+    assert.equal(reduce(state, joined()).asksSecret, false);
+  });
+
+  it('ignores a step that arrives when nobody joins any more', () => {
+    assert.equal(after({ type: 'step', step: 'key' }).step, null);
+  });
+
+  it('shows the latest epoch first, each once, never one from the past, and only so many', () => {
+    let state = after(joined());
+    for (const number of [5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14])
+      state = reduce(state, { type: 'epoch', epoch: epoch(number) });
+    assert.equal(state.epochs.length, keptEpochs);
+    assert.deepEqual(
+      state.epochs.map((known) => known.epoch),
+      [14, 13, 12, 11, 10, 9, 8, 7],
+    );
+  });
+
+  it('closes the panel whose button is pressed again', () => {
+    const open = after({ type: 'panel', panel: 'key' });
+    assert.equal(open.panel, 'key');
+    assert.equal(reduce(open, { type: 'panel', panel: 'people' }).panel, 'people');
+    assert.equal(reduce(open, { type: 'panel', panel: 'key' }).panel, null);
+  });
+
+  it('says one trouble once, and keeps only a few', () => {
+    let state = after({ type: 'trouble', advice }, { type: 'trouble', advice });
+    assert.equal(state.troubles.length, 1);
+    for (let number = 0; number < 9; number++) {
+      state = reduce(state, { type: 'trouble', advice: { title: `T${number}`, hint: 'H.' } });
+    }
+    assert.equal(state.troubles.length, keptTroubles);
+    assert.equal(new Set(state.troubles.map(({ id }) => id)).size, keptTroubles);
+    const [first] = state.troubles;
+    assert.ok(first);
+    assert.ok(!reduce(state, { type: 'dismissed', id: first.id }).troubles.includes(first));
+  });
+
+  it('never changes what it was given', () => {
+    const frozen = Object.freeze(after(joined(person('a'))));
+    Object.freeze(frozen.people);
+    Object.freeze(frozen.epochs);
+    reduce(frozen, { type: 'epoch', epoch: epoch(9) });
+    reduce(frozen, { type: 'people', people: [] });
+    assert.equal(frozen.people.length, 2);
+  });
+});
+
+describe('the stage', () => {
+  const trackOf = (id: string, source: 'camera' | 'screen'): Action => ({
+    type: 'track',
+    track: { trackId: `${id} ${source}`, participantId: id, kind: 'video', source },
+  });
+
+  it('has others in order of joining and this person last', () => {
+    const { people } = stageOf(after(joined(person('a'), person('b'))), everybody);
+    assert.deepEqual(
+      people.map(({ participantId }) => participantId),
+      ['a', 'b', 'me'],
+    );
+    assert.deepEqual(
+      people.map(({ self }) => self),
+      [false, false, true],
+    );
+  });
+
+  it('shows a picture only while its sender is not muted', () => {
+    const shown = after(joined(person('a', [camera])), trackOf('a', 'camera'));
+    assert.equal(stageOf(shown, everybody).people[0]?.trackId, 'a camera');
+    const off = reduce(shown, {
+      type: 'people',
+      people: [person('me'), person('a', [{ ...camera, muted: true }])],
+    });
+    assert.equal(stageOf(off, everybody).people[0]?.trackId, null);
+    const ended = reduce(shown, { type: 'trackEnded', trackId: 'a camera' });
+    assert.equal(stageOf(ended, everybody).people[0]?.trackId, null);
+  });
+
+  it('marks who is silent and who speaks', () => {
+    const state = after(joined(person('a', [microphone]), person('b')), { type: 'speakers', ids: ['a'] });
+    const [a, b] = stageOf(state, everybody).people;
+    assert.deepEqual([a?.silent, a?.speaking, b?.silent, b?.speaking], [false, true, true, false]);
+  });
+
+  it('gives each screen a tile of its own, beside its owner’s', () => {
+    const state = after(
+      joined(person('a', [screen, camera])),
+      trackOf('a', 'screen'),
+      trackOf('a', 'camera'),
+    );
+    const { screens, people } = stageOf(state, everybody);
+    assert.deepEqual(
+      screens.map(({ trackId }) => trackId),
+      ['a screen'],
+    );
+    assert.equal(people[0]?.trackId, 'a camera');
+  });
+
+  it('keeps this person, speakers and pictures where not everybody fits, and counts the rest', () => {
+    const state = after(
+      joined(person('a'), person('b', [camera]), person('c'), person('d')),
+      trackOf('b', 'camera'),
+      { type: 'speakers', ids: ['d'] },
+    );
+    const { people, hidden } = stageOf(state, () => 3);
+    assert.deepEqual(
+      people.map(({ participantId }) => participantId),
+      ['b', 'd', 'me'],
+    );
+    assert.equal(hidden, 2);
+    assert.equal(stageOf(state, () => 0).people.length, 1);
+  });
+});
