@@ -109,6 +109,8 @@ export class RekeyMachine {
       // The custodian's answer crossed the end: what was minted is told to be over, too.
       if (input.kind === 'minted') this.#tell({ kind: 'retire', epoch: input.epoch });
     } else {
+      // What is due happens before what arrives: a deadline is not moved by whoever comes late. But nothing is told to who departs.
+      if (input.kind === 'depart') this.#depart(input.lease, input.cause);
       this.#expire();
       this.#take(input);
       this.#proceed();
@@ -140,8 +142,6 @@ export class RekeyMachine {
     switch (input.kind) {
       case 'join':
         return this.#join(input.lease, input.stage);
-      case 'depart':
-        return this.#depart(input.lease, input.cause);
       case 'minted':
         return this.#minted(input.epoch, input.fingerprint);
       case 'mintFailed':
@@ -152,6 +152,7 @@ export class RekeyMachine {
         return this.#confirmed(input.lease, input.epoch);
       case 'sends':
         return this.#sends(input.lease, input.sends);
+      case 'depart':
       case 'tick':
         return;
       case 'end':
@@ -300,8 +301,15 @@ export class RekeyMachine {
 
   // Activating
 
-  #activate(live: LiveEpoch, by: 'quorum' | 'deadline'): void {
+  /** Once the deadline has passed, nobody for whom it waits is missing. */
+  #activateIfMet(): void {
+    const { inFlight } = this.#epochs;
+    if (inFlight === null || this.#quorum?.met !== true) return;
     this.#quorum = null;
+    this.#activate(inFlight, this.#outputs.some(({ kind }) => kind === 'lagging') ? 'deadline' : 'quorum');
+  }
+
+  #activate(live: LiveEpoch, by: 'quorum' | 'deadline'): void {
     this.#epochs.activate(live, this.#senders.running, this.#nowMs, this.#timers);
     const { epoch, fingerprint, trigger } = live;
     this.#tell({
@@ -350,14 +358,11 @@ export class RekeyMachine {
 
   // Time
 
-  /** What is due happens before what arrives now: a deadline is not moved by whoever comes late. */
   #expire(): void {
     for (const live of this.#epochs.all) {
       if (live.missing > 0 && live.ackByMs <= this.#nowMs) this.#markLagging(live);
     }
-    // Everybody who is missing lags now, so that the quorum of one whose deadline passed is met.
-    const { inFlight } = this.#epochs;
-    if (inFlight !== null && this.#quorum?.met === true) this.#activate(inFlight, 'deadline');
+    this.#activateIfMet();
     for (const live of this.#epochs.all) {
       if (live.behind > 0 && live.confirmByMs <= this.#nowMs) this.#senders.pauseBehind(live);
     }
@@ -370,8 +375,7 @@ export class RekeyMachine {
 
   #proceed(): void {
     if (this.#ended) return;
-    const { inFlight } = this.#epochs;
-    if (inFlight !== null && this.#quorum?.met === true) this.#activate(inFlight, 'quorum');
+    this.#activateIfMet();
     if (this.#asked === null && this.#mintDueMs() <= this.#nowMs) this.#mint();
   }
 

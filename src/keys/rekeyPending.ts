@@ -97,11 +97,11 @@ export class PendingRekey {
       else this.#joins.add(lease);
     }
     for (const departure of asked.departures) this.#departures.set(departure.lease, departure);
-    if (this.empty) this.calm();
-    else {
-      this.#evicts ||= asked.evicts;
-      this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
-    }
+    this.#dueAtMs = this.empty ? Infinity : Math.min(this.#dueAtMs, dueAtMs);
+    // Anew: the evicted may have been one who never had a key, or all may have left meanwhile.
+    this.#evicts = [...this.#departures.values()].some(
+      ({ cause, exposed }) => cause === 'evicted' && !exposed,
+    );
     return gone;
   }
 }

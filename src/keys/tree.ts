@@ -104,9 +104,12 @@ export class KeyTree<H> {
     try {
       return this.#carryOut(plan, change.trigger, minted);
     } catch (thrown) {
-      // Our bug, or no memory left: half an epoch must not be gone on from.
+      // Our bug, or no memory left: half an epoch must not be gone on from. The newcomers' keys are still the caller's.
+      for (const { leaf } of plan.placed) this.#leaves.delete(leaf);
       this.close();
       throw thrown;
+    } finally {
+      this.#keys.wipe(minted.session);
     }
   }
 
@@ -210,7 +213,6 @@ export class KeyTree<H> {
       this.#leaves.size === 0 ? null : { ...head, nodes, session: this.#sealSession(head, session) };
     this.#stepAll();
     const welcomes = plan.placed.map((newcomer) => this.#welcome(head, newcomer, session));
-    this.#keys.wipe(session);
     return { epoch, fingerprint: head.fingerprint, rekey, welcomes };
   }
 

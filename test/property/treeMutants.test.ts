@@ -86,8 +86,8 @@ const mutants: readonly Mutant[] = [
   {
     without: 'the session key is forgotten',
     file: 'tree.ts',
-    find: '    this.#keys.wipe(session);\n    return { epoch,',
-    replace: '    return { epoch,',
+    find: 'this.#keys.wipe(minted.session);',
+    replace: '',
   },
 ];
 
