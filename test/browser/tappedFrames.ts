@@ -1,7 +1,6 @@
 // Frames as the server sees them, collected by the test from a tapped server (tap.ts).
 
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { clearPrefixBytes } from '../../src/sframe/prefix.ts';
 import type { Codec } from '../../src/sframe/prefix.ts';
 import { decodeHeader } from '../../src/sframe/header.ts';
@@ -66,11 +65,16 @@ export class TappedFrames {
 
   /** Puts bytes into the server's memory that a scan must find. */
   async plant(bytes: Uint8Array): Promise<void> {
+    const planted = new Promise<void>((resolve) => {
+      const heard = (message: TappedFrame | Planted): void => {
+        if (message.kind !== 'planted') return;
+        this.#server.off('message', heard);
+        resolve();
+      };
+      this.#server.on('message', heard);
+    });
     this.#ask({ kind: 'plant', masked: bytes.map((byte) => byte ^ 0x5a) });
-    for (;;) {
-      const [message] = (await once(this.#server, 'message')) as [TappedFrame | Planted];
-      if (message.kind === 'planted') return;
-    }
+    await planted;
   }
 
   #ask(request: TapRequest): void {
