@@ -33,6 +33,9 @@
 // acknowledgement costs O(live epochs) ≤ 16; what walks over all members does so once per epoch.
 //
 // Interval, renewal, resume and the operator's triggers are other causes to gather for: inputs of their own beside join and depart.
+//
+// More than 400 lines, forty of them this header: one state and its one loop. What stands by itself is apart: rekeyEpochs.ts,
+// rekeyMember.ts, rekeyPending.ts, rekeySenders.ts.
 
 import { equalBytes } from '../protocol/bytes.ts';
 import { lengths } from '../protocol/names.ts';
