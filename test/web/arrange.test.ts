@@ -129,12 +129,11 @@ describe('the stage with a shown screen', () => {
   });
 
   it('gives the screen more room than anybody', () => {
+    const area = ({ width, height }: Box) => width * height;
     for (const room of [phone, { width: 1_248, height: 680 }]) {
       const { screens, people } = arrangeStage(1, 4, room);
-      const area = ({ width, height }: Box) => width * height;
-      assert.ok(
-        screens[0] !== undefined && people.every((person) => area(person) < area(screens[0] as Place)),
-      );
+      const [screen] = screens.map(area);
+      assert.ok(screen !== undefined && people.every((person) => area(person) < screen));
     }
   });
 });
