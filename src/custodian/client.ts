@@ -1,21 +1,17 @@
 // Starts the custodian and talks to it. Requests are answered in any order, each within a time after which nothing is known of
 // the custodian any more: it is ended, and whoever waits is told.
 
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { LatchkeyError } from '../protocol/errors.ts';
 import type { Custodian } from './custodian.ts';
+import { launchCustodian } from './launch.ts';
+import type { LaunchSettings } from './launch.ts';
 import { custodianMessages, response } from './messages.ts';
 import type { CustodianAnswer, CustodianAsk, CustodianMethod, Response } from './messages.ts';
 
-export interface CustodianSettings {
-  /** PKCS#8 PEM of an Ed25519 key; made by `ensureSigningKey`. */
-  readonly signingKeyFile: string;
-  /** 32-byte keys that fit; about 1.4 for each participant. */
-  readonly slots: number;
+export interface CustodianSettings extends LaunchSettings {
   /** How long an answer may take, in milliseconds. */
   readonly answerMs: number;
   readonly log: Logger;
@@ -23,35 +19,6 @@ export interface CustodianSettings {
 
 /** Starting takes longer than answering: modules are read and the slab is locked. */
 const startMs = 20_000;
-
-/** As this file is: `.ts` in a checkout, `.js` as published. */
-const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-const main = fileURLToPath(new URL(`main${ending}`, import.meta.url));
-
-/** The package's own files and its dependencies', which may stand beside it. */
-const readable = (signingKeyFile: string): string[] => {
-  const source = realpathSync(fileURLToPath(new URL('../', import.meta.url)));
-  const modules = ['sodium-native', 'zod'].map((name) =>
-    realpathSync(fileURLToPath(import.meta.resolve(name))).replace(/^(.*\/node_modules)\/.*$/, '$1'),
-  );
-  const manifest = realpathSync(fileURLToPath(new URL('../../package.json', import.meta.url)));
-  // sodium-native's loader looks whether this is Alpine before it chooses its binary.
-  const system = ['/proc/self/status', '/etc/alpine-release'];
-  return [source, manifest, ...new Set(modules), realpathSync(signingKeyFile), ...system];
-};
-
-const nodeArguments = (settings: CustodianSettings): string[] => [
-  '--permission',
-  ...readable(settings.signingKeyFile).map((path) => `--allow-fs-read=${path}`),
-  '--allow-addons',
-  '--disable-sigusr1',
-  '--disable-proto=throw',
-  '--disallow-code-generation-from-strings',
-  '--no-warnings',
-  main,
-  settings.signingKeyFile,
-  String(settings.slots),
-];
 
 interface Waiting {
   readonly resolve: (data: unknown) => void;
@@ -77,7 +44,7 @@ class CustodianClient implements Custodian {
     this.publicKey = publicKey;
     this.#answerMs = answerMs;
     child.on('message', (message) => this.#receive(message));
-    child.on('error', (cause) => this.#end(new LatchkeyError('custodian_lost', undefined, { cause })));
+    child.on('error', (cause) => this.#abandon(new LatchkeyError('custodian_lost', undefined, { cause })));
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#end(new LatchkeyError('custodian_lost', `the custodian ended: ${signal ?? code}`));
@@ -125,21 +92,32 @@ class CustodianClient implements Custodian {
     clearTimeout(kill);
   }
 
-  #ask<M extends CustodianMethod>(method: M, data: CustodianAsk<M>): Promise<CustodianAnswer<M>> {
-    if (this.#lost !== null) return Promise.reject(this.#lost);
+  async #ask<M extends CustodianMethod>(method: M, data: CustodianAsk<M>): Promise<CustodianAnswer<M>> {
+    if (this.#lost !== null) throw this.#lost;
     const id = this.#nextId++;
     const answered = new Promise<unknown>((resolve, reject) => {
-      const timer = setTimeout(() => this.#stalled(method), this.#answerMs);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { resolve, reject, timer: this.#timer(id, method) });
     });
     this.#child.send({ id, method, data });
-    return answered.then((answer) => custodianMessages[method].answer.parse(answer) as CustodianAnswer<M>);
+    const parsed = custodianMessages[method].answer.safeParse(await answered);
+    if (parsed.success) return parsed.data as CustodianAnswer<M>;
+    throw this.#abandon(new LatchkeyError('custodian_lost', `the custodian's answer to ${method} is none`));
+  }
+
+  /** When it fires late, since we were busy ourselves, the answer may lie in the channel: that is read before anybody is blamed. */
+  #timer(id: number, method: CustodianMethod): NodeJS.Timeout {
+    const stalled = (): void => {
+      if (!this.#waiting.has(id)) return;
+      this.#abandon(new LatchkeyError('custodian_timeout', `the custodian did not answer ${method} in time`));
+    };
+    return setTimeout(() => setImmediate(() => setImmediate(stalled)), this.#answerMs);
   }
 
   /** Whether it did what it was asked is not known: it must not go on with keys that nobody follows. */
-  #stalled(method: CustodianMethod): void {
-    this.#end(new LatchkeyError('custodian_timeout', `the custodian did not answer ${method} in time`));
+  #abandon(reason: LatchkeyError): LatchkeyError {
+    this.#end(reason);
     this.#child.kill('SIGKILL');
+    return reason;
   }
 
   #receive(message: unknown): void {
@@ -169,40 +147,56 @@ class CustodianClient implements Custodian {
 
 const firstMessage = (child: ChildProcess): Promise<Extract<Response, { ready: true }>> =>
   new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail('it did not start in time'), startMs);
-    const fail = (why: string): void => {
+    const fail = (error: LatchkeyError): void => {
       clearTimeout(timer);
-      reject(new LatchkeyError('custodian_lost', `the custodian did not start: ${why}`));
+      reject(error);
     };
-    child.once('error', ({ message }) => fail(message));
-    child.once('exit', (code, signal) => fail(`it ended with ${signal ?? code}`));
+    const lost = (why: string): void =>
+      fail(new LatchkeyError('custodian_lost', `the custodian did not start: ${why}`));
+    const timer = setTimeout(() => lost('it took too long'), startMs);
+    child.once('error', ({ message }) => lost(message));
+    child.once('exit', (code, signal) => lost(`it ended with ${signal ?? code}`));
     child.once('message', (message) => {
       clearTimeout(timer);
       const parsed = response.safeParse(message);
       if (parsed.success && 'ready' in parsed.data) resolve(parsed.data);
-      else fail('it said something else first');
+      else if (parsed.success && 'error' in parsed.data) {
+        fail(new LatchkeyError(parsed.data.error.code, parsed.data.error.message));
+      } else lost('it said something else first');
     });
   });
 
-/** @throws LatchkeyError `custodian_lost` where it does not start. */
-export const startCustodian = async (settings: CustodianSettings): Promise<Custodian> => {
-  // The shell only sets the limit that Node cannot: no core file ever holds a key.
-  const command = ['-c', 'ulimit -c 0 && exec "$@"', 'sh', process.execPath, ...nodeArguments(settings)];
-  const child = spawn('/bin/sh', command, {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    serialization: 'advanced',
-    env: {},
-    cwd: '/',
+/** Characters of a line that a dying custodian may leave in our log. */
+const maxLineLength = 500;
+
+/** It writes nothing itself; Node does, about what it could not bear. */
+const logErrors = (child: ChildProcess, log: Logger): void => {
+  if (child.stderr === null) return;
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    log.error({ event: 'custodian.said', line: line.slice(0, maxLineLength) }, 'the custodian said');
   });
+};
+
+/** @throws LatchkeyError `custodian_lost`, or what the custodian itself cannot start for (`config_invalid`). */
+export const startCustodian = async (settings: CustodianSettings): Promise<Custodian> => {
+  const { log } = settings;
+  const child = launchCustodian(settings);
+  logErrors(child, log);
   try {
-    const { publicKey, lockedBytes, slabBytes } = await firstMessage(child);
+    const { publicKey, user, lockedBytes, slabBytes } = await firstMessage(child);
     if (lockedBytes < slabBytes) {
-      settings.log.warn(
+      log.warn(
         { event: 'custodian.unlocked', lockedBytes, slabBytes },
         'key memory could not be locked whole: raise the limit (ulimit -l, LimitMEMLOCK)',
       );
     }
-    settings.log.info({ event: 'custodian.started', custodian: child.pid, lockedBytes }, 'custodian started');
+    if (user === 0) {
+      log.warn(
+        { event: 'custodian.root' },
+        'the custodian runs as root: it could not take a user of its own here',
+      );
+    }
+    log.info({ event: 'custodian.started', custodian: child.pid, user, lockedBytes }, 'custodian started');
     return new CustodianClient(child, publicKey, settings.answerMs);
   } catch (thrown) {
     child.kill('SIGKILL');

@@ -78,11 +78,13 @@ export const isCustodianMethod = (text: string): text is CustodianMethod =>
 export const request = z.strictObject({ id: z.int(), method: z.string(), data: z.unknown() });
 
 const failure = z.strictObject({ code: z.custom<ErrorCode>(isErrorCode), message: z.string() });
-/** The first message says that it is ready; then one for each request. */
+/** The first message says that it is ready, or why it cannot be; then one for each request, with its id. */
 export const response = z.union([
   z.strictObject({
     ready: z.literal(true),
     publicKey: bytes(lengths.publicKey),
+    /** The user id as which it runs; -1 where the platform has none. */
+    user: z.int(),
     lockedBytes: count,
     slabBytes: count,
   }),

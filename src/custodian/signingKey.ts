@@ -1,47 +1,44 @@
-// The server's Ed25519 signing key: a PKCS#8 PEM file that only its owner can read. It proves who the server is and does nothing else.
+// The server's Ed25519 signing key: a PKCS#8 PEM file that only its owner can read. It proves who the server is and does nothing
+// else. This process never has it: it is made by a process of its own and read by the custodian alone.
 
-import { generateKeyPairSync } from 'node:crypto';
-import { chmod, link, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assertPrivate } from '../config/secretFile.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
+
+/** As this file is: `.ts` in a checkout, `.js` as published. */
+const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+const maker = fileURLToPath(new URL(`makeSigningKey${ending}`, import.meta.url));
+
+const statusOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
 
 /**
  * Makes the file, mode 0600, where there is none.
- * @throws LatchkeyError `file_too_open` where group or others have any right to it.
+ * @throws LatchkeyError `file_too_open` where anybody else has any right to it, `config_invalid` where it cannot be made or is no file.
  */
 export const ensureSigningKey = async (path: string): Promise<void> => {
-  const mode = await modeOf(path);
-  if (mode === null) await create(path);
-  else if ((mode & 0o077) !== 0) {
-    throw new LatchkeyError(
-      'file_too_open',
-      `${path} can be read by others: chmod 600 it, or replace the key`,
-    );
-  }
+  if (statusOf(path) === undefined) await make(path);
+  const status = statusOf(path);
+  if (status === undefined) throw new LatchkeyError('config_invalid', `${path}: cannot be made`);
+  assertPrivate(path, status);
 };
 
-const modeOf = async (path: string): Promise<number | null> => {
+const make = async (path: string): Promise<void> => {
   try {
-    return (await stat(path)).mode;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new LatchkeyError('config_invalid', `${dirname(path)}: cannot be made`, { cause });
   }
-};
-
-/** Whole or not at all, and never over a key that somebody else just made. */
-const create = async (path: string): Promise<void> => {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
-  const draft = `${path}.${process.pid}`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(draft, pem, { mode: 0o600, flag: 'wx' });
-    await chmod(draft, 0o600);
-    await link(draft, path);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  const child = spawn(process.execPath, ['--no-warnings', maker, path], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {},
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, 500)));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new LatchkeyError('config_invalid', `${path}: cannot be made: ${said.trim()}`);
 };

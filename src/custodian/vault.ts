@@ -4,6 +4,7 @@
 import { randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { KeyTree } from '../keys/tree.ts';
+import { heightFor } from '../keys/treePlan.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
 import {
   admissionExports,
@@ -30,13 +31,20 @@ interface HeldMeeting {
   /** Admission keys of those who have not joined yet. */
   readonly waiting: Map<Lease, Slot>;
   lastLease: number;
+  /** Slots that those who wait may need when they join. */
+  reserved: number;
 }
+
+/** The session key of the one rekey that is being made. */
+const sessionSlots = 1;
 
 export class Vault {
   readonly #keys: SlabKeys;
   readonly #signingKey: KeyObject;
   readonly #hpke = new HpkeSender();
   readonly #meetings = new Map<string, HeldMeeting>();
+  /** In all meetings. Admissions leave this much free, so that no rekey, and no departure with it, ever fails for lack of room. */
+  #reserved = 0;
 
   constructor(keys: SlabKeys, signingKey: KeyObject) {
     this.#keys = keys;
@@ -56,13 +64,15 @@ export class Vault {
     if (this.#meetings.has(meeting)) throw new LatchkeyError('custodian_refused', 'the meeting is open');
     const incarnation = new Uint8Array(randomBytes(lengths.incarnation));
     const tree = new KeyTree(this.#keys, incarnation);
-    this.#meetings.set(meeting, { incarnation, tree, waiting: new Map(), lastLease: 0 });
+    this.#meetings.set(meeting, { incarnation, tree, waiting: new Map(), lastLease: 0, reserved: 0 });
     return { incarnation };
   }
 
   admit({ meeting, ...who }: CustodianAsk<'admit'>): CustodianAnswer<'admit'> {
     const held = this.#held(meeting);
     if (held.lastLease >= maxUint32) throw new LatchkeyError('custodian_refused', 'no lease is left');
+    const wanted = this.#reserved - held.reserved + reserveFor(held, 1);
+    if (this.#keys.room < 1 + wanted + sessionSlots) throw new LatchkeyError('slab_full');
     // Before anything can fail: the number is not given again.
     held.lastLease++;
     const terms: AdmissionTerms = {
@@ -80,6 +90,7 @@ export class Vault {
       enc = this.#hpke.exportTo(terms.publicKey, encodeAdmissionTerms(terms), exports);
     });
     held.waiting.set(terms.lease, key);
+    this.#reserve(held);
     const signature = this.#sign(admissionSignatureInput(terms, enc));
     return { admission: encodeAdmission({ terms, enc, signature }), lease: terms.lease };
   }
@@ -89,7 +100,8 @@ export class Vault {
     const joiners = joins.map((lease) => ({ lease, key: held.waiting.get(lease) ?? refuseLease(lease) }));
     for (const lease of departures) if (!held.tree.has(lease) && !held.waiting.has(lease)) refuseLease(lease);
     const withdrawn = departures.filter((lease) => held.waiting.has(lease));
-    if (withdrawn.some((lease) => joins.includes(lease))) {
+    const joining = new Set(joins);
+    if (withdrawn.some((lease) => joining.has(lease))) {
       throw new LatchkeyError('custodian_refused', 'a lease joins and departs at once');
     }
     const left = departures.filter((lease) => !held.waiting.has(lease));
@@ -97,6 +109,7 @@ export class Vault {
     const made = changed ? held.tree.rekey({ trigger, joins: joiners, departures: left }) : null;
     for (const lease of joins) held.waiting.delete(lease);
     for (const lease of withdrawn) this.#forget(held, lease);
+    this.#reserve(held);
     if (made === null) return null;
     return {
       epoch: made.epoch,
@@ -116,6 +129,7 @@ export class Vault {
     this.#meetings.delete(meeting);
     held.tree.close();
     for (const lease of held.waiting.keys()) this.#forget(held, lease);
+    this.#reserve(held);
     return null;
   }
 
@@ -136,6 +150,12 @@ export class Vault {
     this.#keys.wipe(key);
   }
 
+  #reserve(held: HeldMeeting): void {
+    this.#reserved -= held.reserved;
+    held.reserved = reserveFor(held, 0);
+    this.#reserved += held.reserved;
+  }
+
   #signedRekey(rekey: Rekey): Uint8Array {
     const body = encodeRekeyBody(rekey);
     return encodeRekey(body, this.#sign(rekeySignatureInput(body)));
@@ -145,6 +165,15 @@ export class Vault {
     return new Uint8Array(sign(null, input, this.#signingKey));
   }
 }
+
+/**
+ * Fresh inner nodes that joining can need at most: for each of those who wait, `more` of them to come, a path as long as the tree will be
+ * high. Replaced nodes stay where they are, and departures free more than they take.
+ */
+const reserveFor = ({ tree, waiting }: HeldMeeting, more: number): number => {
+  const joining = waiting.size + more;
+  return joining * Math.max(tree.height, heightFor(tree.size + joining));
+};
 
 const refuseLease = (lease: Lease): never => {
   throw new LatchkeyError('custodian_refused', `lease ${lease} is not here`);
