@@ -20,6 +20,7 @@ const Devices = ({ state, call }: Props): JSX.Element => (
   <>
     <div class="pair">
       <DeviceSelect
+        id="choose-microphone"
         label="Microphone"
         devices={state.microphone.devices}
         chosen={state.microphone.deviceId}
@@ -27,6 +28,7 @@ const Devices = ({ state, call }: Props): JSX.Element => (
         onChoose={(id) => void call.chooseDevice('microphone', id)}
       />
       <DeviceSelect
+        id="choose-camera"
         label="Camera"
         devices={state.camera.devices}
         chosen={state.camera.deviceId}

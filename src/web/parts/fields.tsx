@@ -1,7 +1,6 @@
 // Small parts that several screens share.
 
 import type { ButtonHTMLAttributes, ComponentChildren, JSX } from 'preact';
-import { useId } from 'preact/hooks';
 import type { Device } from '../state/state.ts';
 import type { Advice } from '../words/advice.ts';
 import { Icon } from './icons.tsx';
@@ -25,6 +24,7 @@ export const AdviceBox = ({
 );
 
 interface DeviceSelectProps {
+  readonly id: string;
   readonly label: string;
   readonly devices: readonly Device[];
   readonly chosen: string | null;
@@ -32,8 +32,14 @@ interface DeviceSelectProps {
   readonly onChoose: (id: string) => void;
 }
 
-export const DeviceSelect = ({ label, devices, chosen, none, onChoose }: DeviceSelectProps): JSX.Element => {
-  const id = useId();
+export const DeviceSelect = ({
+  id,
+  label,
+  devices,
+  chosen,
+  none,
+  onChoose,
+}: DeviceSelectProps): JSX.Element => {
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -59,20 +65,19 @@ export const DeviceSelect = ({ label, devices, chosen, none, onChoose }: DeviceS
 
 /** Kept in memory, sent as Bearer, never stored: not even by a password manager, where it can be asked not to. */
 export const SecretField = ({ onInput }: { onInput: (secret: string) => void }): JSX.Element => {
-  const id = useId();
   return (
     <div class="field">
-      <label for={id}>API secret</label>
+      <label for="secret">API secret</label>
       <input
-        id={id}
+        id="secret"
         name="secret"
         type="password"
         autocomplete="off"
         spellcheck={false}
-        aria-describedby={`${id}-hint`}
+        aria-describedby="secret-hint"
         onInput={({ currentTarget }) => onInput(currentTarget.value)}
       />
-      <p class="hint" id={`${id}-hint`}>
+      <p class="hint" id="secret-hint">
         The server printed it when it first started. This page forgets it when it is closed.
       </p>
     </div>

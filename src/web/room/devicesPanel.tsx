@@ -14,6 +14,7 @@ export const DevicesPanel = ({ state, store, call }: Props): JSX.Element => {
       {role !== 'viewer' && (
         <>
           <DeviceSelect
+            id="choose-microphone"
             label="Microphone"
             devices={microphone.devices}
             chosen={microphone.deviceId}
@@ -22,6 +23,7 @@ export const DevicesPanel = ({ state, store, call }: Props): JSX.Element => {
           />
           <LevelMeter trackId={microphone.trackId} silent={!microphone.wanted} />
           <DeviceSelect
+            id="choose-camera"
             label="Camera"
             devices={camera.devices}
             chosen={camera.deviceId}
@@ -32,6 +34,7 @@ export const DevicesPanel = ({ state, store, call }: Props): JSX.Element => {
       )}
       {canChooseOutput() && (
         <DeviceSelect
+          id="choose-loudspeaker"
           label="Loudspeaker"
           devices={outputs}
           chosen={outputId}
