@@ -40,6 +40,8 @@ export class RekeyLaws {
   } | null = null;
   #lastAskedAtMs = -Infinity;
   #lastFailedAtMs = -Infinity;
+  /** When the last mint was asked for that was answered. */
+  #servedToMs = -Infinity;
   #active: EpochLog | null = null;
   /** No running sender may use an epoch below. */
   #floor = 0;
@@ -193,6 +195,7 @@ export class RekeyLaws {
 
   minted(epoch: number, joins: readonly number[], departures: readonly number[]): void {
     this.counts.epochs++;
+    this.#servedToMs = this.#lastAskedAtMs;
     this.#asked = null;
     for (const lease of joins) {
       const person = this.#people.get(lease);
@@ -306,7 +309,7 @@ export class RekeyLaws {
       // Of those as well who came since and are gone again: a deadline is never put off.
       const came = [...this.#people.values()].filter(
         ({ firstEpoch, joinedAtMs, lease }) =>
-          joins.includes(leaseOf(lease)) || (firstEpoch === null && joinedAtMs >= this.#lastAskedAtMs),
+          joins.includes(leaseOf(lease)) || (firstEpoch === null && joinedAtMs >= this.#servedToMs),
       );
       const causes = [
         ...came.map(({ joinedAtMs }) => joinedAtMs + this.#timers.joinWindowMs),
