@@ -127,7 +127,6 @@ export const KeyPanel = ({ state, store }: Props): JSX.Element => {
     <PanelFrame panel="key" title="The key of this meeting" store={store} open={open}>
       {current !== undefined && <Current epoch={current} now={now} />}
       <Hop hop={state.stats?.hop} />
-      <Frames frames={state.stats?.frames} />
       <div class="claim">
         <strong data-testid="claim">{operatorSentence}</strong>
         <p>
@@ -136,6 +135,7 @@ export const KeyPanel = ({ state, store }: Props): JSX.Element => {
           read it. Its operator could, by changing the server: this is not end-to-end encryption against them.
         </p>
       </div>
+      <Frames frames={state.stats?.frames} />
       <Earlier epochs={earlier} />
     </PanelFrame>
   );
