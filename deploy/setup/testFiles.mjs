@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { filesBelow } from './places.mjs';
 
 // Browsers and real workers: beside others on two cores their timing is that of the neighbours.
-const needsTheMachine = /^test\/(browser|slow)\//;
+const needsTheMachine = /^test\/(?:browser|memory|slow)\/|^test\/web\/page\./;
 
 /**
  * @param {string} root
