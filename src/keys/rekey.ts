@@ -18,7 +18,7 @@
 //     older epochs alone: confirming those would keep nothing from the evicted, and pausing for it would only mute the slow;
 //   - a grace belongs to its epoch, not to the sender, so that the next activation renews none.
 //
-// Bounds, held by test/property/rekeyLaws.test.ts. With A how long the custodian takes to answer (≤ `custodianAnswerMs`, else it
+// Bounds, held by test/property/rekeyLaws.test.ts and reached in test/keys/rekeySenders.test.ts. With A how long the custodian takes to answer (≤ `custodianAnswerMs`, else it
 // has failed), D the ack deadline, W the cause's window, S the spacing of mints, G the confirm grace, a join or departure at t
 // is in an activated epoch by
 //      t + max(W, S, A + D) + A + D        (the inner A + D: what is left of a rekey in flight; after an eviction S = 0)
@@ -209,7 +209,7 @@ export class RekeyMachine {
   // Minting
 
   #mintDueMs(): number {
-    if (this.#members.size === 0 || this.#epochs.inFlight !== null) return Infinity;
+    if (this.#epochs.inFlight !== null) return Infinity;
     const spacedUntilMs = this.#pending.evicts ? -Infinity : this.#spacedUntilMs;
     return Math.max(this.#pending.dueAtMs, spacedUntilMs, this.#retryAtMs);
   }
@@ -270,8 +270,7 @@ export class RekeyMachine {
       this.#tell({ kind: 'mismatch', lease, epoch });
       return;
     }
-    if (live === undefined || member.firstEpoch === null) return;
-    if (epoch < member.firstEpoch || epoch <= member.acknowledged) return;
+    if (live === undefined || member.firstEpoch === null || epoch <= member.acknowledged) return;
     for (const older of this.#epochs.unacknowledgedBy(member)) if (older.epoch <= epoch) older.missing--;
     if (!live.active) this.#quorum?.acknowledge(member);
     member.acknowledged = epoch;

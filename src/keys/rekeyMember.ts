@@ -35,9 +35,6 @@ export const newMember = (lease: Lease, stage: boolean): RekeyMember => ({
   awaitedAs: null,
 });
 
-/** Rounding must not ask for one more than the share: 0.98 · 150 is a little above 147. */
-const roundingError = 1e-9;
-
 /**
  * Every sender and `ackQuorum` of the others. The members are those of the mint and only get fewer, so that whoever comes later
  * cannot hold a rekey up; counted, so that one acknowledgement among thousands costs the same as one among three.
@@ -53,7 +50,7 @@ export class Quorum {
   }
 
   get met(): boolean {
-    const needed = Math.ceil(limits.ackQuorum * this.#others - roundingError);
+    const needed = Math.ceil(limits.ackQuorum * this.#others);
     return this.#sendersMissing === 0 && this.#others - this.#othersMissing >= needed;
   }
 

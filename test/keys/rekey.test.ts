@@ -206,7 +206,7 @@ describe('the quorum', () => {
     assert.deepEqual(other.words, ['activate 1', 'start 200']);
   });
 
-  it('asks for no more than the share where the product is not exact', () => {
+  it('asks for no more than the share where the product is a whole number', () => {
     const scene = distributing({ senders: [], viewers: leases(1, 149) });
     scene.acknowledge(1, ...leases(1, 146));
     assert.deepEqual(scene.words, []);
@@ -301,6 +301,23 @@ describe('the deadline', () => {
     assert.deepEqual(scene.words, []);
     scene.after(1);
     assert.deepEqual(scene.words, ['lagging 100']);
+  });
+
+  it('waits for nobody once those who were missing departed', () => {
+    const scene = RekeyScene.steady({ senders: [], viewers: leases(1, 100) });
+    scene
+      .joinViewers(101)
+      .after(200)
+      .minted()
+      .acknowledge(1, ...leases(2, 101));
+    assert.deepEqual(scene.times('activate'), [scene.nowMs]);
+    scene
+      .depart('left', 1)
+      .after(1_000)
+      .minted()
+      .acknowledge(2, ...leases(2, 101))
+      .after(999);
+    assert.equal(scene.machine.nextDeadline(), scene.nowMs - 1_999 + 3_000, 'the retirement of epoch 0');
   });
 
   it('of an older epoch ends the waiting of the one in flight', () => {

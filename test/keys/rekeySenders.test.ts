@@ -98,6 +98,14 @@ describe('a sender', () => {
     assert.deepEqual(scene.words, ['resume 2']);
   });
 
+  it('that just came confirms no epoch from before its first', () => {
+    const scene = RekeyScene.steady({ senders: [1] });
+    scene.join(2).sends(true, 2).after(200).minted().acknowledge(1, 2).confirm(0, 2);
+    assert.deepEqual(scene.words, ['mint +2 -']);
+    scene.acknowledge(1, 1).confirm(1, 2);
+    assert.deepEqual(scene.words.slice(1), ['activate 1', 'start 2', 'resume 2']);
+  });
+
   it('without producers is waited for no more, and its next producer waits for the active epoch', () => {
     const scene = activated([1, 2]).sends(false, 2).confirm(1, 1);
     assert.deepEqual(scene.of('pause'), [{ kind: 'pause', lease: 2, epoch: 1, why: 'idle' }]);
@@ -181,6 +189,23 @@ describe('exposure', () => {
     );
   });
 
+  it('lasts as long as the bound allows, and no longer, when everything is as slow as it may be', () => {
+    const longest = (cause: 'left' | 'evicted'): number | undefined => {
+      const scene = RekeyScene.steady({ senders: [1, 2, 3], viewers: [4] });
+      scene.joinViewers(5).after(200).depart(cause, 4);
+      // The rekey in flight is waited for: its custodian, then its slowest sender.
+      scene.after(999).minted().acknowledge(1, 2, 3, 5).forget();
+      scene.at(scene.machine.nextDeadline() ?? NaN).confirm(1, 2, 3);
+      assert.deepEqual(scene.words, ['lagging 1', 'activate 1', 'start 5', 'mint + -4']);
+      // Then the departure's own, and last of all a sender that acknowledges and does not confirm.
+      scene.after(999).minted().acknowledge(2, 3, 5).after(10_000);
+      assert.deepEqual(scene.of('pause').at(-1), { kind: 'pause', lease: 3, epoch: 2, why: 'unconfirmed' });
+      return scene.of('exposed')[0]?.departures[0]?.exposureMs;
+    };
+    assert.equal(longest('left'), 2 * (999 + 2_000) + 2_000);
+    assert.equal(longest('evicted'), 2 * (999 + 500) + 500);
+  });
+
   it('is at its end with the activation where nobody sends', () => {
     const scene = RekeyScene.steady({ senders: [], viewers: [1, 2] });
     scene.depart('evicted', 2).minted().after(40).acknowledge(1, 1);
@@ -234,6 +259,12 @@ describe('the end of a meeting', () => {
       .step({ kind: 'end' })
       .after(60_000);
     assert.deepEqual(scene.words, []);
+  });
+
+  it('tells an exposure also when all is minted and activated, and only a sender has not confirmed', () => {
+    const scene = RekeyScene.steady({ senders: [1], viewers: [2] });
+    scene.depart('evicted', 2).minted().acknowledge(1, 1).after(30).forget().step({ kind: 'end' });
+    assert.deepEqual(scene.words, ['exposed 2', 'retire 0', 'retire 1']);
   });
 
   it('retires also what was being minted', () => {

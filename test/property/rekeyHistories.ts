@@ -127,38 +127,60 @@ const timers: fc.Arbitrary<Timers> = fc.constantFrom<Timers>(
 
 const deeds = fc.array(fc.record({ afterMs: pauseMs, deed }), { minLength: 1, maxLength: 45, size: 'max' });
 
-/** Everybody is prompt and evictions follow each other: more epochs than anybody holds. */
-const storm: fc.Arbitrary<History['deeds']> = fc
-  .record({
-    crowd: fc.array(
-      traits.map((given) => ({
-        ...given,
-        upMs: 3,
-        downMs: 3,
-        installMs: 1,
-        lies: false,
-        confirms: 'always' as const,
-      })),
-      { minLength: 25, maxLength: 30 },
-    ),
-    sluggish: fc.array(
-      traits.map((given) => ({ ...given, stage: true })),
-      { minLength: 1, maxLength: 2 },
-    ),
-    gapsMs: fc.array(fc.integer({ min: 5, max: 130 }), { minLength: 20, maxLength: 24 }),
-    sending: fc.array(who, { minLength: 1, maxLength: 5 }),
-  })
-  .map(({ crowd, sluggish, gapsMs, sending }) => [
-    { afterMs: 0, deed: { kind: 'join', people: [...sluggish, ...crowd] } },
-    ...sending.map((who) => ({ afterMs: 0, deed: { kind: 'toggleSending', who: who % 8 } as const })),
-    { afterMs: 4_000, deed: { kind: 'toggleSending', who: 0 } },
-    ...gapsMs.map((afterMs) => ({ afterMs, deed: { kind: 'depart', who: 9, cause: 'evicted' } as const })),
-  ]);
-
-export const history: fc.Arbitrary<History> = fc.record({
-  timers,
-  deeds: fc.oneof({ weight: 30, arbitrary: deeds }, { weight: 1, arbitrary: storm }),
-  answers: fc.array(answer, { maxLength: 30 }),
+const surroundings = {
   timersLateMs: fc.array(fc.nat({ max: latestTimerMs }), { minLength: 1, maxLength: 5 }),
   flightsMs: fc.array(fc.nat({ max: longestFlightMs }), { minLength: 1, maxLength: 5 }),
+};
+
+const ordinary: fc.Arbitrary<History> = fc.record({
+  timers,
+  deeds,
+  answers: fc.array(answer, { maxLength: 30 }),
+  ...surroundings,
 });
+
+const prompt = {
+  upMs: 3,
+  downMs: 3,
+  installMs: 1,
+  lies: false,
+  stutters: false,
+  confirms: 'always',
+} as const;
+const crowd = fc.array(
+  fc.boolean().map((stage) => ({ ...prompt, stage })),
+  { minLength: 25, maxLength: 30 },
+);
+
+/** Everybody is prompt but one sender, which falls silent; and evictions follow each other: more epochs than anybody holds. */
+const storm: fc.Arbitrary<History> = fc
+  .record({
+    crowd,
+    gapsMs: fc.array(fc.integer({ min: 5, max: 100 }), { minLength: 20, maxLength: 24 }),
+    sending: fc.array(fc.nat({ max: 6 }), { maxLength: 5 }),
+    ...surroundings,
+  })
+  .map(({ crowd, gapsMs, sending, timersLateMs, flightsMs }): History => {
+    const people = [{ ...prompt, stage: true }, ...crowd];
+    return {
+      timers: { ...defaultTimers, ackDeadlineEvictedMs: 50, confirmGraceEvictedMs: 2_000 },
+      deeds: [
+        { afterMs: 0, deed: { kind: 'join', people } },
+        { afterMs: 0, deed: { kind: 'toggleSending', who: 0 } },
+        ...sending.map((who) => ({ afterMs: 0, deed: { kind: 'toggleSending', who: who + 1 } as const })),
+        { afterMs: 4_000, deed: { kind: 'silence', who: 0 } },
+        ...gapsMs.map((afterMs) => ({
+          afterMs,
+          deed: { kind: 'depart', who: 8, cause: 'evicted' } as const,
+        })),
+      ],
+      answers: [],
+      timersLateMs,
+      flightsMs,
+    };
+  });
+
+export const history: fc.Arbitrary<History> = fc.oneof(
+  { weight: 40, arbitrary: ordinary },
+  { weight: 1, arbitrary: storm },
+);

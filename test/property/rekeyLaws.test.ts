@@ -21,7 +21,6 @@ describe('the rekey machine over random histories', () => {
     });
     fc.assert(property, { seed, numRuns: histories });
     t.diagnostic(`seed ${seed}: ${histories} histories: ${JSON.stringify(total)}`);
-    const { framesLost: _, ...reached } = total;
-    for (const [name, count] of Object.entries(reached)) assert.ok(count > 0, `the histories reach ${name}`);
+    for (const [name, count] of Object.entries(total)) assert.ok(count > 0, `the histories reach ${name}`);
   });
 });
