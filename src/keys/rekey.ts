@@ -18,9 +18,9 @@
 //     older epochs alone: confirming those would keep nothing from the evicted, and pausing for it would only mute the slow;
 //   - a grace belongs to its epoch, not to the sender, so that the next activation renews none.
 //
-// Bounds, held by test/property/rekeyLaws.test.ts and reached in test/keys/rekeySenders.test.ts. With A how long the custodian takes to answer (≤ `custodianAnswerMs`, else it
-// has failed), D the ack deadline, W the cause's window, S the spacing of mints, G the confirm grace, a join or departure at t
-// is in an activated epoch by
+// Bounds, held by test/property/rekeyLaws.test.ts and reached in test/keys/rekeySenders.test.ts. With A how long the custodian
+// takes to answer (≤ `custodianAnswerMs`, else it has failed), D the ack deadline, W the cause's window, S the spacing of mints,
+// G the confirm grace, a join or departure at t is in an activated epoch by
 //      t + max(W, S, A + D) + A + D        (the inner A + D: what is left of a rekey in flight; after an eviction S = 0)
 // and G later no unpaused sender uses an epoch that the departed can derive: with the defaults and the slowest custodian that is not
 // replaced 8 s, after an eviction 3.5 s. Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again.
