@@ -3,7 +3,7 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { parseAddress } from './call/address.ts';
-import { createCall } from './call/call.ts';
+import { Call } from './call/call.ts';
 import { createServer } from './call/server.ts';
 import { listenToKeys } from './parts/keys.ts';
 import { noDevicesAdvice } from './media/capture.ts';
@@ -22,7 +22,7 @@ const nowhere: Advice = {
 };
 
 const store = createStore((state) => render(<App state={state} store={store} call={call} />, root));
-const call = createCall(store, createServer(), joinMeeting);
+const call = new Call(store, createServer(), joinMeeting);
 
 const blockOf = (): Advice | null => {
   const insecure = noDevicesAdvice();

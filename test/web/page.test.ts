@@ -427,6 +427,7 @@ describe('the meeting', () => {
 describe('by keyboard', () => {
   it('everything is reached in order: the lock, the devices, the panels, leaving', async () => {
     const page = await openRoom();
+    await page.locator('main:focus').waitFor();
     await page.keyboard.press('Shift+Tab');
     assert.match(await focused(page), /open the key panel/);
     const order: string[] = [];

@@ -1,39 +1,19 @@
 // What a person can do, from the lobby to the end of the meeting. Holds what the state must not: the invitation's token,
 // the meeting itself.
 
-import type { JoinMeeting, Meeting, Role } from '../../client/browser/api.ts';
+import type { EndReason, JoinMeeting, Meeting, Role } from '../../client/browser/api.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
-import { createCapture } from '../media/capture.ts';
+import { Capture } from '../media/capture.ts';
 import { rememberName } from '../media/remembered.ts';
 import { chooseOutput, playAll } from '../media/sound.ts';
 import type { Store } from '../state/store.ts';
 import { adviceFor } from '../words/advice.ts';
+import type { Advice } from '../words/advice.ts';
 import type { Kind } from '../words/deviceAdvice.ts';
 import { invitationLink, meetingAddress, nameInToken } from './address.ts';
 import { listen, peopleOf } from './listen.ts';
-import { createSending } from './sending.ts';
-import type { Sending } from './sending.ts';
+import { Sending } from './sending.ts';
 import type { Server } from './server.ts';
-
-export interface Call {
-  /** The address as the page found it. */
-  arrive(meetingId: string | null, token: string | null): void;
-  openDevices(): Promise<void>;
-  refreshDevices(): Promise<void>;
-  /** Starts the new meeting or joins the one of the address. */
-  join(name: string, secret: string): Promise<void>;
-  cancel(): void;
-  leave(): Promise<void>;
-  /** Back to the lobby, of this meeting or of a new one. */
-  returnTo(meetingId: string | null): void;
-  toggle(kind: Kind): Promise<void>;
-  chooseDevice(kind: Kind, deviceId: string): Promise<void>;
-  chooseOutput(deviceId: string): void;
-  toggleScreen(): Promise<void>;
-  hear(): Promise<void>;
-  /** Makes an invitation for one person, and copies it where the browser lets it. */
-  invite(name: string, secret: string): Promise<void>;
-}
 
 interface Stay {
   readonly meeting: Meeting;
@@ -58,40 +38,154 @@ const showAddress = (meetingId: string | null): void => {
   history.replaceState(null, '', meetingId === null ? '/' : meetingAddress(meetingId));
 };
 
-/** @param joinMeeting the SDK's, which is loaded while the person chooses devices. */
-export const createCall = (store: Store, server: Server, joinMeeting: JoinMeeting): Call => {
-  let invitation: string | null = null;
-  let stay: Stay | null = null;
-  let joining: AbortController | null = null;
-
+export class Call {
+  readonly #store: Store;
+  readonly #server: Server;
+  readonly #joinMeeting: JoinMeeting;
+  readonly #capture: Capture;
   /** Meetings made here: whoever makes one is its host. */
-  const made = new Set<string>();
+  readonly #made = new Set<string>();
+  #invitation: string | null = null;
+  #stay: Stay | null = null;
+  #joining: AbortController | null = null;
 
-  const capture = createCapture(store, (kind) => stay?.sending.sync(kind));
+  /** @param joinMeeting the SDK's, which is loaded while the person chooses devices. */
+  constructor(store: Store, server: Server, joinMeeting: JoinMeeting) {
+    this.#store = store;
+    this.#server = server;
+    this.#joinMeeting = joinMeeting;
+    this.#capture = new Capture(store, (kind) => this.#stay?.sending.sync(kind));
+  }
 
-  const placed = (meetingId: string | null): void => {
+  /** The address as the page found it. */
+  arrive(meetingId: string | null, token: string | null): void {
+    this.#invitation = token;
+    this.#place(meetingId);
+    const name = token === null ? null : nameInToken(token);
+    if (name !== null) this.#store.dispatch({ type: 'named', name });
+  }
+
+  async openDevices(): Promise<void> {
+    await this.#capture.openBoth();
+  }
+
+  async refreshDevices(): Promise<void> {
+    await this.#capture.refreshDevices();
+  }
+
+  /** Starts the new meeting or joins the one of the address. */
+  async join(name: string, secret: string): Promise<void> {
+    if (this.#joining !== null || this.#stay !== null) return;
+    const controller = new AbortController();
+    this.#joining = controller;
+    this.#store.dispatch({ type: 'named', name });
+    this.#store.dispatch({ type: 'joining' });
+    if (this.#invitation === null) rememberName(name);
+    try {
+      if (secret !== '') this.#server.useSecret(secret);
+      this.#settle(await this.#enter(name, controller.signal));
+    } catch (thrown) {
+      this.#notJoined(thrown, controller.signal.aborted);
+    } finally {
+      this.#joining = null;
+    }
+  }
+
+  cancel(): void {
+    this.#joining?.abort();
+  }
+
+  async leave(): Promise<void> {
+    await this.#stay?.meeting.leave();
+  }
+
+  /** Back to the lobby, of this meeting or of a new one. */
+  returnTo(meetingId: string | null): void {
     showAddress(meetingId);
-    store.dispatch({ type: 'placed', meetingId, invited: invitation !== null });
-  };
+    this.#store.dispatch({ type: 'returned', meetingId });
+    void this.#capture.openBoth();
+  }
 
-  const tokenFor = async (name: string, signal: AbortSignal): Promise<string> => {
-    if (invitation !== null) return invitation;
-    let { meetingId } = store.state;
+  async toggle(kind: Kind): Promise<void> {
+    const { wanted, asking, trackId } = this.#store.state[kind];
+    if (asking || (kind === 'camera' && wanted)) this.#capture.close(kind);
+    else if (kind === 'microphone' && trackId !== null) this.#capture.silence(wanted);
+    else await this.#capture.open(kind);
+  }
+
+  /** What is off is only remembered; a muted microphone stays muted. */
+  async chooseDevice(kind: Kind, deviceId: string): Promise<void> {
+    const { trackId, wanted } = this.#store.state[kind];
+    if (trackId === null) this.#store.dispatch({ type: 'capture', kind, change: { deviceId } });
+    else await this.#capture.open(kind, { deviceId, silent: !wanted });
+  }
+
+  chooseOutput(deviceId: string): void {
+    const id = deviceId === '' ? null : deviceId;
+    chooseOutput(id);
+    this.#store.dispatch({ type: 'output', id });
+  }
+
+  async toggleScreen(): Promise<void> {
+    if (this.#store.state.sharing) await this.#stay?.sending.stopScreen();
+    else await this.#stay?.sending.startScreen();
+  }
+
+  async hear(): Promise<void> {
+    this.#store.dispatch({ type: 'soundBlocked', blocked: !(await playAll()) });
+  }
+
+  /** Makes an invitation for one person, and copies it where the browser lets it. */
+  async invite(name: string, secret: string): Promise<void> {
+    const { meetingId } = this.#store.state;
+    if (meetingId === null) return;
+    try {
+      if (secret !== '') this.#server.useSecret(secret);
+      const { token, expiresAt } = await this.#server.createToken(meetingId, name, 'presenter');
+      const link = invitationLink(location.origin, meetingId, token);
+      const copied = await copy(link);
+      this.#store.dispatch({ type: 'invitation', invitation: { link, expiresAt, copied } });
+    } catch (thrown) {
+      const asksSecret = isUnauthorized(thrown);
+      this.#store.dispatch({ type: 'notInvited', advice: adviceFor(thrown), asksSecret });
+    }
+  }
+
+  #place(meetingId: string | null): void {
+    showAddress(meetingId);
+    this.#store.dispatch({ type: 'placed', meetingId, invited: this.#invitation !== null });
+  }
+
+  async #enter(name: string, signal: AbortSignal): Promise<Meeting> {
+    const token = this.#invitation ?? (await this.#tokenFor(name, signal));
+    signal.throwIfAborted();
+    const { meetingId } = this.#store.state;
+    return await this.#joinMeeting({
+      url: location.origin,
+      token,
+      ...(meetingId === null ? {} : { meeting: meetingId }),
+      signal,
+      onProgress: (step) => this.#store.dispatch({ type: 'step', step }),
+    });
+  }
+
+  async #tokenFor(name: string, signal: AbortSignal): Promise<string> {
+    let { meetingId } = this.#store.state;
     if (meetingId === null) {
-      meetingId = await server.createMeeting();
-      made.add(meetingId);
-      placed(meetingId); // so that a second try joins this one
+      meetingId = await this.#server.createMeeting();
+      this.#made.add(meetingId);
+      this.#place(meetingId); // so that a second try joins this one
       signal.throwIfAborted();
     }
-    const role: Role = made.has(meetingId) ? 'host' : 'presenter';
-    return (await server.createToken(meetingId, name, role)).token;
-  };
+    const role: Role = this.#made.has(meetingId) ? 'host' : 'presenter';
+    return (await this.#server.createToken(meetingId, name, role)).token;
+  }
 
-  const settle = (meeting: Meeting): void => {
-    invitation = null; // good for one joining
-    const sending = createSending(store, capture, meeting);
-    stay = { meeting, sending };
-    store.dispatch({
+  #settle(meeting: Meeting): void {
+    this.#invitation = null; // good for one joining
+    const sending = new Sending(this.#store, this.#capture, meeting);
+    this.#stay = { meeting, sending };
+    this.#store.dispatch({
       type: 'joined',
       meetingId: meeting.id,
       meetingName: meeting.name ?? null,
@@ -101,110 +195,27 @@ export const createCall = (store: Store, server: Server, joinMeeting: JoinMeetin
       epoch: meeting.epochInfo,
     });
     showAddress(meeting.id);
-    listen(store, meeting, (reason, trouble) => {
-      stay = null;
-      sending.close();
-      capture.close('camera');
-      capture.close('microphone');
-      store.dispatch({ type: 'over', reason, trouble });
-    });
+    listen(this.#store, meeting, (reason, trouble) => this.#ended(reason, trouble));
     for (const kind of ['microphone', 'camera'] as const) {
-      if (meeting.role === 'viewer') capture.close(kind);
+      if (meeting.role === 'viewer') this.#capture.close(kind);
       else sending.sync(kind);
     }
-    void capture.refreshDevices();
-  };
+    void this.#capture.refreshDevices();
+  }
 
-  const notJoined = (thrown: unknown): void => {
-    const advice = adviceFor(thrown);
-    store.dispatch({ type: isUnauthorized(thrown) ? 'secretAsked' : 'notJoined', advice });
-  };
+  #ended(reason: EndReason, trouble: Advice | null): void {
+    this.#stay?.sending.close();
+    this.#stay = null;
+    this.#capture.close('camera');
+    this.#capture.close('microphone');
+    this.#store.dispatch({ type: 'over', reason, trouble });
+  }
 
-  const join = async (name: string, secret: string): Promise<void> => {
-    if (joining !== null || stay !== null) return;
-    const controller = new AbortController();
-    joining = controller;
-    store.dispatch({ type: 'named', name });
-    store.dispatch({ type: 'joining' });
-    if (!store.state.invited) rememberName(name);
-    try {
-      if (secret !== '') server.useSecret(secret);
-      const token = await tokenFor(name, controller.signal);
-      controller.signal.throwIfAborted();
-      const meeting = await joinMeeting({
-        url: location.origin,
-        token,
-        ...(store.state.meetingId === null ? {} : { meeting: store.state.meetingId }),
-        signal: controller.signal,
-        onProgress: (step) => store.dispatch({ type: 'step', step }),
-      });
-      settle(meeting);
-    } catch (thrown) {
-      if (controller.signal.aborted && isAbort(thrown)) store.dispatch({ type: 'cancelled' });
-      else notJoined(thrown);
-    } finally {
-      joining = null;
+  #notJoined(thrown: unknown, cancelled: boolean): void {
+    if (cancelled && isAbort(thrown)) this.#store.dispatch({ type: 'cancelled' });
+    else {
+      const type = isUnauthorized(thrown) ? 'secretAsked' : 'notJoined';
+      this.#store.dispatch({ type, advice: adviceFor(thrown) });
     }
-  };
-
-  const toggle = async (kind: Kind): Promise<void> => {
-    const { wanted, asking, trackId } = store.state[kind];
-    if (asking || (kind === 'camera' && wanted)) capture.close(kind);
-    else if (kind === 'microphone' && trackId !== null) capture.silence(wanted);
-    else await capture.open(kind);
-  };
-
-  return {
-    arrive(meetingId, token) {
-      invitation = token;
-      placed(meetingId);
-      const name = token === null ? null : nameInToken(token);
-      if (name !== null) store.dispatch({ type: 'named', name });
-    },
-    openDevices: () => capture.openBoth(),
-    refreshDevices: () => capture.refreshDevices(),
-    join,
-    cancel: () => joining?.abort(),
-    leave: async () => stay?.meeting.leave(),
-    returnTo(meetingId) {
-      showAddress(meetingId);
-      store.dispatch({ type: 'returned', meetingId });
-      void capture.openBoth();
-    },
-    toggle,
-    async chooseDevice(kind, deviceId) {
-      const { trackId, wanted } = store.state[kind];
-      if (trackId === null) store.dispatch({ type: 'capture', kind, change: { deviceId } });
-      else await capture.open(kind, { deviceId, silent: !wanted });
-    },
-    chooseOutput(deviceId) {
-      const id = deviceId === '' ? null : deviceId;
-      chooseOutput(id);
-      store.dispatch({ type: 'output', id });
-    },
-    async toggleScreen() {
-      if (store.state.sharing) await stay?.sending.stopScreen();
-      else await stay?.sending.startScreen();
-    },
-    async hear() {
-      await playAll();
-      store.dispatch({ type: 'soundBlocked', blocked: false });
-    },
-    async invite(name, secret) {
-      const { meetingId } = store.state;
-      if (meetingId === null) return;
-      try {
-        if (secret !== '') server.useSecret(secret);
-        const { token, expiresAt } = await server.createToken(meetingId, name, 'presenter');
-        const link = invitationLink(location.origin, meetingId, token);
-        store.dispatch({ type: 'invitation', invitation: { link, expiresAt, copied: await copy(link) } });
-      } catch (thrown) {
-        store.dispatch({
-          type: 'notInvited',
-          advice: adviceFor(thrown),
-          asksSecret: isUnauthorized(thrown),
-        });
-      }
-    },
-  };
-};
+  }
+}

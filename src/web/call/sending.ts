@@ -8,100 +8,117 @@ import { adviceFor } from '../words/advice.ts';
 import type { Kind } from '../words/deviceAdvice.ts';
 import { screenAdvice } from '../words/deviceAdvice.ts';
 
-export interface Sending {
-  /** Call after every change of a device or a wish. */
-  sync(kind: Kind): void;
-  startScreen(): Promise<void>;
-  stopScreen(): Promise<void>;
-  /** The meeting ended: nothing is sent any more. */
-  close(): void;
-}
-
 /** Slides and code, not film: sharp before smooth. */
 const screenVideo: MediaTrackConstraints = { frameRate: { ideal: 15, max: 30 } };
 
-export const createSending = (store: Store, capture: Capture, meeting: Meeting): Sending => {
-  const publications = new Map<Kind, Publication>();
-  const busy = new Set<Kind>();
-  const again = new Set<Kind>();
-  let screen: readonly Publication[] = [];
-  let closed = false;
+export class Sending {
+  readonly #store: Store;
+  readonly #capture: Capture;
+  readonly #meeting: Meeting;
+  readonly #publications = new Map<Kind, Publication>();
+  readonly #busy = new Set<Kind>();
+  readonly #again = new Set<Kind>();
+  #screen: readonly Publication[] = [];
+  /** The person is choosing what to show. */
+  #choosing = false;
+  /** A source is free again once it is unpublished: showing anew waits for that. */
+  #stopping: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
-  const tell = (thrown: unknown): void => {
-    if (!closed) store.dispatch({ type: 'trouble', advice: adviceFor(thrown) });
-  };
+  constructor(store: Store, capture: Capture, meeting: Meeting) {
+    this.#store = store;
+    this.#capture = capture;
+    this.#meeting = meeting;
+  }
 
-  const bringInLine = async (kind: Kind): Promise<void> => {
-    const track = capture.track(kind);
-    const muted = track === undefined || !store.state[kind].wanted;
-    const publication = publications.get(kind);
+  /** Call after every change of a device or a wish. */
+  sync(kind: Kind): void {
+    if (this.#closed || this.#meeting.role === 'viewer') return;
+    if (this.#busy.has(kind)) this.#again.add(kind);
+    else void this.#run(kind);
+  }
+
+  async startScreen(): Promise<void> {
+    if (this.#choosing) return;
+    this.#choosing = true;
+    try {
+      await this.#show(await navigator.mediaDevices.getDisplayMedia({ video: screenVideo, audio: true }));
+    } catch (thrown) {
+      const advice = screenAdvice(thrown);
+      if (advice !== null) this.#store.dispatch({ type: 'trouble', advice });
+    } finally {
+      this.#choosing = false;
+    }
+  }
+
+  async stopScreen(): Promise<void> {
+    const shown = this.#screen;
+    this.#screen = [];
+    this.#store.dispatch({ type: 'sharing', on: false });
+    for (const { track } of shown) track.stop();
+    const unpublished = shown
+      .filter(({ active }) => active)
+      .map((publication) => this.#meeting.unpublish(publication).catch((thrown) => this.#tell(thrown)));
+    this.#stopping = Promise.all([this.#stopping, ...unpublished]);
+    await this.#stopping;
+  }
+
+  /** The meeting ended: nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    for (const { track } of this.#screen) track.stop();
+    this.#screen = [];
+  }
+
+  #tell(thrown: unknown): void {
+    if (!this.#closed) this.#store.dispatch({ type: 'trouble', advice: adviceFor(thrown) });
+  }
+
+  async #run(kind: Kind): Promise<void> {
+    this.#busy.add(kind);
+    this.#again.delete(kind);
+    await this.#bringInLine(kind).catch((thrown) => this.#tell(thrown));
+    this.#busy.delete(kind);
+    if (this.#again.has(kind) && !this.#closed) await this.#run(kind);
+  }
+
+  async #bringInLine(kind: Kind): Promise<void> {
+    const track = this.#capture.track(kind);
+    const muted = track === undefined || !this.#store.state[kind].wanted;
+    const publication = this.#publications.get(kind);
     if (publication === undefined || !publication.active) {
       if (track === undefined) return;
-      publications.set(kind, await meeting.publish(track, { source: kind, muted }));
+      this.#publications.set(kind, await this.#meeting.publish(track, { source: kind, muted }));
       return;
     }
-    if (track !== undefined && publication.track !== track) await meeting.replaceTrack(publication, track);
-    if (publication.muted !== muted) await meeting.setMuted(publication, muted);
-  };
-
-  const run = async (kind: Kind): Promise<void> => {
-    busy.add(kind);
-    again.delete(kind);
-    await bringInLine(kind).catch(tell);
-    busy.delete(kind);
-    if (again.has(kind) && !closed) await run(kind);
-  };
-
-  const stopScreen = async (): Promise<void> => {
-    const shown = screen;
-    screen = [];
-    store.dispatch({ type: 'sharing', on: false });
-    for (const publication of shown) {
-      publication.track.stop();
-      if (publication.active) await meeting.unpublish(publication).catch(tell);
+    if (track !== undefined && publication.track !== track) {
+      await this.#meeting.replaceTrack(publication, track);
     }
-  };
+    if (publication.muted !== muted) await this.#meeting.setMuted(publication, muted);
+  }
 
-  const publishScreen = async (stream: MediaStream): Promise<void> => {
+  async #show(stream: MediaStream): Promise<void> {
     const published: Publication[] = [];
     try {
+      await this.#stopping;
       for (const track of stream.getTracks()) {
         const source = track.kind === 'video' ? 'screen' : 'screenAudio';
-        published.push(await meeting.publish(track, { source }));
+        published.push(await this.#meeting.publish(track, { source }));
       }
     } catch (thrown) {
       for (const track of stream.getTracks()) track.stop();
-      tell(thrown);
+      this.#tell(thrown);
     }
-    screen = published;
+    this.#screen = published;
     const [video] = stream.getVideoTracks();
-    if (closed || video === undefined || video.readyState === 'ended') return stopScreen();
+    if (this.#closed || video === undefined || video.readyState === 'ended') {
+      await this.stopScreen();
+      return;
+    }
     // The browser's own "Stop sharing".
-    video.addEventListener('ended', () => void stopScreen());
-    store.dispatch({ type: 'sharing', on: true });
-  };
-
-  return {
-    sync(kind) {
-      if (closed || meeting.role === 'viewer') return;
-      if (busy.has(kind)) again.add(kind);
-      else void run(kind);
-    },
-    async startScreen() {
-      try {
-        await publishScreen(
-          await navigator.mediaDevices.getDisplayMedia({ video: screenVideo, audio: true }),
-        );
-      } catch (thrown) {
-        const advice = screenAdvice(thrown);
-        if (advice !== null) store.dispatch({ type: 'trouble', advice });
-      }
-    },
-    stopScreen,
-    close() {
-      closed = true;
-      for (const { track } of screen) track.stop();
-      screen = [];
-    },
-  };
-};
+    video.addEventListener('ended', () => {
+      if (this.#screen === published) void this.stopScreen();
+    });
+    this.#store.dispatch({ type: 'sharing', on: true });
+  }
+}

@@ -1,7 +1,7 @@
 // After the meeting: why it is over, and the way back.
 
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { AdviceBox } from '../parts/fields.tsx';
 import { Mark } from '../parts/icons.tsx';
@@ -9,7 +9,7 @@ import { overWords } from '../words/meetingWords.ts';
 
 export const Over = ({ state, call }: Props): JSX.Element => {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   const { title, hint } = overWords[state.over ?? 'left'];
   const mayReturn = state.over !== 'meetingEnded';
   return (

@@ -3,6 +3,7 @@
 
 import { deviceAdvice, insecureAdvice, lostAdvice } from '../words/deviceAdvice.ts';
 import type { Kind } from '../words/deviceAdvice.ts';
+import type { Capture as Shown } from '../state/state.ts';
 import type { Store } from '../state/store.ts';
 import { forgetTrack, keepTrack, trackOf } from './tracks.ts';
 
@@ -11,20 +12,6 @@ export interface Opening {
   readonly deviceId?: string;
   /** For a microphone: open, but muted. */
   readonly silent?: boolean;
-}
-
-export interface Capture {
-  /** Both at once, so that the browser asks once; each failing by itself. */
-  openBoth(): Promise<void>;
-  /** Opens (or reopens with another device) and stops what was there. @returns null where it failed: the state says why. */
-  open(kind: Kind, how?: Opening): Promise<MediaStreamTrack | null>;
-  /** Gives the device back. */
-  close(kind: Kind): void;
-  /** The microphone stays open, silent. */
-  silence(silent: boolean): void;
-  /** The open track, if any. */
-  track(kind: Kind): MediaStreamTrack | undefined;
-  refreshDevices(): Promise<void>;
 }
 
 const camera: MediaTrackConstraints = {
@@ -56,131 +43,133 @@ const ask = async (kind: Kind, deviceId: string | null): Promise<MediaStreamTrac
 /** The browser's name for a device that has none yet (before the first permission). */
 const labelOf = (device: MediaDeviceInfo, index: number): string => device.label || `Device ${index + 1}`;
 
-/** @param onChange told after every change of a track or a wish. */
-export const createCapture = (store: Store, onChange: (kind: Kind) => void): Capture => {
-  const trackIds: Record<Kind, string | null> = { camera: null, microphone: null };
+export class Capture {
+  readonly #store: Store;
+  readonly #onChange: (kind: Kind) => void;
+  readonly #trackIds: Record<Kind, string | null> = { camera: null, microphone: null };
   /** Counts requests of a kind: an answer to any but the latest is given back at once. */
-  const asked: Record<Kind, number> = { camera: 0, microphone: 0 };
+  readonly #asked: Record<Kind, number> = { camera: 0, microphone: 0 };
 
-  const release = (kind: Kind): void => {
-    const id = trackIds[kind];
-    if (id === null) return;
-    trackOf(id)?.stop();
-    forgetTrack(id);
-    trackIds[kind] = null;
-  };
+  /** @param onChange told after every change of a track or a wish. */
+  constructor(store: Store, onChange: (kind: Kind) => void) {
+    this.#store = store;
+    this.#onChange = onChange;
+  }
 
-  const adopt = (kind: Kind, track: MediaStreamTrack, silent = false): void => {
-    release(kind);
-    track.enabled = !silent;
-    trackIds[kind] = keepTrack(track);
-    track.addEventListener('ended', () => {
-      if (trackIds[kind] !== track.id) return;
-      release(kind);
-      store.dispatch({
-        type: 'capture',
-        kind,
-        change: { wanted: false, trackId: null, trouble: lostAdvice(kind) },
-      });
-      onChange(kind);
-    });
-    const deviceId = track.getSettings().deviceId ?? null;
-    store.dispatch({
-      type: 'capture',
-      kind,
-      change: { wanted: !silent, asking: false, trackId: track.id, deviceId, trouble: null },
-    });
-    onChange(kind);
-  };
+  /** The open track, if any. */
+  track(kind: Kind): MediaStreamTrack | undefined {
+    return trackOf(this.#trackIds[kind]);
+  }
 
-  const fail = (kind: Kind, thrown: unknown): void => {
-    const open = trackOf(trackIds[kind])?.enabled === true; // a failed switch leaves what was there
-    store.dispatch({
-      type: 'capture',
-      kind,
-      change: { wanted: open, asking: false, trouble: deviceAdvice(thrown, kind) },
-    });
-  };
-
-  const refreshDevices = async (): Promise<void> => {
-    const all = await navigator.mediaDevices.enumerateDevices();
-    const list = (deviceKind: MediaDeviceKind) =>
-      all
-        .filter(({ kind, deviceId }) => kind === deviceKind && deviceId !== '')
-        .map((device, index) => ({ id: device.deviceId, label: labelOf(device, index) }));
-    store.dispatch({ type: 'capture', kind: 'camera', change: { devices: list('videoinput') } });
-    store.dispatch({ type: 'capture', kind: 'microphone', change: { devices: list('audioinput') } });
-    store.dispatch({ type: 'outputs', devices: list('audiooutput') });
-  };
-
-  const open = async (kind: Kind, { deviceId: chosen, silent = false }: Opening = {}) => {
-    const deviceId = chosen ?? store.state[kind].deviceId;
-    const number = ++asked[kind];
-    store.dispatch({ type: 'capture', kind, change: { wanted: !silent, asking: true, trouble: null } });
+  /** Both at once, so that the browser asks once; each failing by itself. */
+  async openBoth(): Promise<void> {
+    const numbers = { camera: this.#begin('camera'), microphone: this.#begin('microphone') };
     try {
-      const track = await ask(kind, deviceId).catch((thrown: unknown) => {
-        const gone = thrown instanceof DOMException && thrown.name === 'OverconstrainedError';
-        if (gone && chosen === undefined) return ask(kind, null); // a remembered device that is not plugged in
-        throw thrown;
-      });
-      if (number !== asked[kind]) {
-        track.stop();
-        return null;
-      }
-      adopt(kind, track, silent);
-      await refreshDevices();
-      return track;
-    } catch (thrown) {
-      if (number === asked[kind]) fail(kind, thrown);
-      return null;
-    }
-  };
-
-  const openBoth = async (): Promise<void> => {
-    const numbers = { camera: ++asked.camera, microphone: ++asked.microphone };
-    for (const kind of ['microphone', 'camera'] as const) {
-      store.dispatch({ type: 'capture', kind, change: { wanted: true, asking: true, trouble: null } });
-    }
-    try {
-      const { camera, microphone } = store.state;
+      const { camera, microphone } = this.#store.state;
       const stream = await navigator.mediaDevices.getUserMedia({
         audio: constraintsOf('microphone', microphone.deviceId),
         video: constraintsOf('camera', camera.deviceId),
       });
       for (const track of stream.getTracks()) {
         const kind = track.kind === 'video' ? 'camera' : 'microphone';
-        if (numbers[kind] === asked[kind]) adopt(kind, track);
+        if (numbers[kind] === this.#asked[kind]) this.#adopt(kind, track);
         else track.stop();
       }
-      await refreshDevices();
+      await this.refreshDevices();
     } catch {
       // One missing or refused device fails both: asked one by one, each says what is wrong with itself.
       for (const kind of ['microphone', 'camera'] as const) {
-        if (numbers[kind] === asked[kind]) await open(kind);
+        if (numbers[kind] === this.#asked[kind]) await this.open(kind);
       }
     }
-  };
+  }
 
-  const close = (kind: Kind): void => {
-    asked[kind]++;
-    release(kind);
-    store.dispatch({
-      type: 'capture',
-      kind,
-      change: { wanted: false, asking: false, trackId: null, trouble: null },
-    });
-    onChange(kind);
-  };
+  /** Opens (or reopens with another device) and stops what was there. Where it fails, the state says why. */
+  async open(kind: Kind, { deviceId: chosen, silent = false }: Opening = {}): Promise<void> {
+    const deviceId = chosen ?? this.#store.state[kind].deviceId;
+    const number = this.#begin(kind, silent);
+    try {
+      const track = await ask(kind, deviceId).catch((thrown: unknown) => {
+        const gone = thrown instanceof DOMException && thrown.name === 'OverconstrainedError';
+        if (gone && chosen === undefined) return ask(kind, null); // one used before that is not plugged in any more
+        throw thrown;
+      });
+      if (number !== this.#asked[kind]) {
+        track.stop();
+        return;
+      }
+      this.#adopt(kind, track, silent);
+      await this.refreshDevices();
+    } catch (thrown) {
+      if (number === this.#asked[kind]) this.#fail(kind, thrown);
+    }
+  }
 
-  const silence = (silent: boolean): void => {
-    const track = trackOf(trackIds.microphone);
+  /** Gives the device back. */
+  close(kind: Kind): void {
+    this.#asked[kind]++;
+    this.#release(kind);
+    this.#change(kind, { wanted: false, asking: false, trackId: null, trouble: null });
+    this.#onChange(kind);
+  }
+
+  /** The microphone stays open, silent. */
+  silence(silent: boolean): void {
+    const track = this.track('microphone');
     if (track !== undefined) track.enabled = !silent;
-    store.dispatch({ type: 'capture', kind: 'microphone', change: { wanted: !silent } });
-    onChange('microphone');
-  };
+    this.#change('microphone', { wanted: !silent });
+    this.#onChange('microphone');
+  }
 
-  return { silence, openBoth, open, close, refreshDevices, track: (kind) => trackOf(trackIds[kind]) };
-};
+  async refreshDevices(): Promise<void> {
+    const all = await navigator.mediaDevices.enumerateDevices();
+    const list = (deviceKind: MediaDeviceKind) =>
+      all
+        .filter(({ kind, deviceId }) => kind === deviceKind && deviceId !== '')
+        .map((device, index) => ({ id: device.deviceId, label: labelOf(device, index) }));
+    this.#change('camera', { devices: list('videoinput') });
+    this.#change('microphone', { devices: list('audioinput') });
+    this.#store.dispatch({ type: 'outputs', devices: list('audiooutput') });
+  }
+
+  #change(kind: Kind, change: Partial<Shown>): void {
+    this.#store.dispatch({ type: 'capture', kind, change });
+  }
+
+  #begin(kind: Kind, silent = false): number {
+    this.#change(kind, { wanted: !silent, asking: true, trouble: null });
+    return ++this.#asked[kind];
+  }
+
+  #release(kind: Kind): void {
+    const id = this.#trackIds[kind];
+    if (id === null) return;
+    trackOf(id)?.stop();
+    forgetTrack(id);
+    this.#trackIds[kind] = null;
+  }
+
+  #adopt(kind: Kind, track: MediaStreamTrack, silent = false): void {
+    this.#release(kind);
+    track.enabled = !silent;
+    this.#trackIds[kind] = keepTrack(track);
+    track.addEventListener('ended', () => {
+      if (this.#trackIds[kind] !== track.id) return;
+      this.#release(kind);
+      this.#change(kind, { wanted: false, trackId: null, trouble: lostAdvice(kind) });
+      this.#onChange(kind);
+    });
+    const deviceId = track.getSettings().deviceId ?? null;
+    this.#change(kind, { wanted: !silent, asking: false, trackId: track.id, deviceId, trouble: null });
+    this.#onChange(kind);
+  }
+
+  /** A failed switch leaves what was there. */
+  #fail(kind: Kind, thrown: unknown): void {
+    const wanted = this.track(kind)?.enabled === true;
+    this.#change(kind, { wanted, asking: false, trouble: deviceAdvice(thrown, kind) });
+  }
+}
 
 /** Why this page can use no devices at all, or null. */
 export const noDevicesAdvice = () => ('mediaDevices' in navigator ? null : insecureAdvice);

@@ -32,9 +32,10 @@ export const playThrough = (
   };
 };
 
-/** Right after a click. */
-export const playAll = async (): Promise<void> => {
-  await Promise.all([...elements].map((element) => element.play()));
+/** Right after a click. @returns whether all are heard now. */
+export const playAll = async (): Promise<boolean> => {
+  const attempts = await Promise.allSettled([...elements].map((element) => element.play()));
+  return attempts.every(({ status }) => status === 'fulfilled');
 };
 
 export const chooseOutput = (id: string | null): void => {

@@ -1,7 +1,7 @@
 // A panel beside the stage, or over its lower part on a phone. Not modal: the meeting goes on, the keyboard is not held.
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from '../parts/icons.tsx';
 import { closePanel } from '../parts/keys.ts';
 import type { Panel } from '../state/state.ts';
@@ -17,7 +17,7 @@ interface PanelProps {
 
 export const PanelFrame = ({ panel, title, store, open, children }: PanelProps): JSX.Element => {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) heading.current?.focus();
   }, [open]);
   return (

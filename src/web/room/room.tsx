@@ -1,7 +1,7 @@
 // The meeting: bar, stage, controls, and at most one panel beside them.
 
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { Voice } from '../parts/media.tsx';
 import { DevicesPanel } from './devicesPanel.tsx';
@@ -31,7 +31,7 @@ const Voices = ({ state, store }: Props): JSX.Element => (
 export const Room = (props: Props): JSX.Element => {
   const { state } = props;
   const main = useRef<HTMLElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${state.meetingName ?? 'Meeting'} · Latchkey`;
     main.current?.focus();
   }, []);

@@ -1,5 +1,6 @@
 // What an accessibility checker would look at, by hand: contrast as it is drawn (WCAG 2.2 §1.4.3), names of controls (§4.1.2), size of
-// targets (§2.5.8), and nothing wider than the window (§1.4.10). Runs in the page.
+// targets (§2.5.8), and nothing wider than the window (§1.4.10). Runs in the page:
+// one function, since playwright sends it there as its text.
 
 export const auditPage = (): string[] => {
   const problems: string[] = [];
