@@ -27,7 +27,7 @@ const packages = ['sodium-native', 'zod'];
 const packageFolder = (name: string, from: string): string | null => {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
-    if (existsSync(join(candidate, 'package.json'))) return realpathSync(candidate);
+    if (existsSync(join(candidate, 'package.json'))) return candidate;
     if (folder === dirname(folder)) return null;
   }
 };
@@ -38,17 +38,24 @@ const dependenciesOf = (folder: string): string[] => {
   return Object.keys(Object(listed));
 };
 
-/** Folders of these packages and of all that they depend on. */
+/**
+ * Folders of these packages and of all that they depend on: where they are found, and where they are, since a package manager may put
+ * links in their place.
+ */
 const packageFolders = (names: readonly string[]): string[] => {
-  const found = new Set<string>();
+  const readable = new Set<string>();
+  const visited = new Set<string>();
   const visit = (name: string, from: string): void => {
-    const folder = packageFolder(name, from);
-    if (folder === null || found.has(folder)) return;
-    found.add(folder);
+    const found = packageFolder(name, from);
+    if (found === null) return;
+    const folder = realpathSync(found);
+    readable.add(found).add(folder);
+    if (visited.has(folder)) return;
+    visited.add(folder);
     for (const dependency of dependenciesOf(folder)) visit(dependency, folder);
   };
   for (const name of names) visit(name, here);
-  return [...found];
+  return [...readable];
 };
 
 /** Everything that the custodian may read. */

@@ -13,7 +13,7 @@ import { ensureSigningKey } from '../../src/custodian/signingKey.ts';
 import { fromBase64Url } from '../../src/protocol/bytes.ts';
 import { transportSignatureInput } from '../../src/protocol/keyMessages.ts';
 import type { Lease } from '../../src/protocol/names.ts';
-import { listLog, startTestCustodian, temporaryFolder } from './custodianProcess.ts';
+import { listLog, messageOf, startTestCustodian, temporaryFolder } from './custodianProcess.ts';
 import { Participant } from './participants.ts';
 
 const meeting = 'stand-up';
@@ -127,7 +127,7 @@ describe('the custodian', () => {
     await ensureSigningKey(signingKeyFile);
     const child = launchCustodian({ signingKeyFile, slots: 16 });
     t.after(() => child.kill('SIGKILL'));
-    const [ready] = (await once(child, 'message')) as [Record<string, unknown>];
+    const ready = await messageOf(child);
     assert.equal(ready['ready'], true);
     const garbage: unknown[] = [
       'text',
@@ -143,7 +143,7 @@ describe('the custodian', () => {
     ];
     for (const message of garbage) {
       child.send(message as object);
-      const [answer] = (await once(child, 'message')) as [Record<string, unknown>];
+      const answer = await messageOf(child);
       assert.deepEqual(
         [answer['id'], answer['ok'], Reflect.get(Object(answer['error']), 'code')],
         [null, false, 'malformed'],
@@ -156,7 +156,7 @@ describe('the custodian', () => {
       ['rekey', 'malformed'],
     ]) {
       child.send({ id: 7, method, data: { meeting: 5 } });
-      const [answer] = (await once(child, 'message')) as [Record<string, unknown>];
+      const answer = await messageOf(child);
       assert.deepEqual([answer['id'], Reflect.get(Object(answer['error']), 'code')], [7, code]);
     }
     child.disconnect();

@@ -1,5 +1,7 @@
 // A custodian for a test: its own folder with a signing key, its log as a list, all gone afterwards.
 
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,4 +53,19 @@ export const startTestCustodian = async (
   });
   t.after(() => custodian.close());
   return { custodian, signingKeyFile, events };
+};
+
+/** The next message of a child; rejects where it ends instead. */
+export const messageOf = async (child: ChildProcess): Promise<Record<string, unknown>> => {
+  const ended = new AbortController();
+  const exited = once(child, 'exit', { signal: ended.signal }).then(([code, signal]) => {
+    throw new Error(`the child ended: ${signal ?? code}`);
+  });
+  try {
+    const [message] = (await Promise.race([once(child, 'message'), exited])) as [Record<string, unknown>];
+    return message;
+  } finally {
+    exited.catch(() => null);
+    ended.abort();
+  }
 };

@@ -1,6 +1,7 @@
 // Participants of a custodian without a meeting around them: the real client parts, with a copy kept of every secret that they ever held.
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { newAdmissionRecipient } from '../../src/client/session/hpke.ts';
 import { createMemberKeys } from '../../src/client/session/memberKeys.ts';
 import { composeCrypto } from '../../src/client/session/composeCrypto.ts';
@@ -8,6 +9,7 @@ import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.
 import { nodeCrypto } from '../../src/client/session/nodeCrypto.ts';
 import { equalBytes } from '../../src/protocol/bytes.ts';
 import type { OpeningKeys } from '../../src/keys/keyStore.ts';
+import { sealInfo } from '../../src/keys/keyStore.ts';
 import { TreeMember } from '../../src/keys/member.ts';
 import type { AdmitAnswer, AdmitRequest, RekeyAnswer } from '../../src/custodian/custodian.ts';
 import {
@@ -18,7 +20,7 @@ import {
   encodeAdmissionTerms,
   rekeySignatureInput,
 } from '../../src/protocol/keyMessages.ts';
-import { epochId } from '../../src/protocol/names.ts';
+import { epochId, lengths } from '../../src/protocol/names.ts';
 import type { EpochId, Lease } from '../../src/protocol/names.ts';
 import { deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
 
@@ -31,6 +33,8 @@ export interface Secrets {
   /** Of the tree, before and after each step, as they came. */
   readonly tree: Uint8Array[];
   readonly session: Map<EpochId, Uint8Array>;
+  /** Derived for one use each, to open what was sealed. */
+  readonly sealing: Uint8Array[];
   /** Those of the path that it holds now. */
   now: readonly Uint8Array[];
 }
@@ -64,6 +68,8 @@ const recording = (secrets: Secrets): OpeningKeys<Uint8Array> => {
       inner.wipe(key);
     },
     async open(under, use, aad, sealed) {
+      const sealing = createHmac('sha512', under).update(sealInfo(use)).digest().subarray(0, lengths.key);
+      secrets.sealing.push(new Uint8Array(sealing));
       const opened = await inner.open(under, use, aad, sealed);
       const session = use.purpose === 'node' ? undefined : opened?.at(-1);
       for (const key of opened ?? []) if (key !== session) take(key);
@@ -93,7 +99,7 @@ export class Participant {
     this.#terms = terms;
     this.#admissionKey = admissionKey;
     this.#serverKey = serverKey;
-    this.secrets = { admissionKey: admissionKey.slice(), tree: [], session: new Map(), now: [] };
+    this.secrets = { admissionKey: admissionKey.slice(), tree: [], session: new Map(), sealing: [], now: [] };
     this.#keys = recording(this.secrets);
   }
 

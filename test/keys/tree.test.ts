@@ -271,12 +271,20 @@ describe('the key tree', () => {
   it('that fails halfway ends, rather than go on from half an epoch', () => {
     const { tree: it, keys, joiner } = tree();
     it.rekey({ trigger: 'join', joins: [joiner(1), joiner(2)], departures: [] });
-    keys.seal = () => {
-      throw new Error('out of memory');
+    const seal = keys.seal.bind(keys);
+    const change = {
+      trigger: 'joinAndDeparture' as const,
+      joins: [3, 4].map(joiner),
+      departures: [toLease(1)],
     };
-    const lost = { trigger: 'departure' as const, joins: [], departures: [toLease(1)] };
-    assert.throws(() => it.rekey(lost), /out of memory/);
-    assert.throws(() => it.rekey(lost), { code: 'custodian_refused', message: 'the tree is closed' });
+    keys.seal = (under, use, aad, secrets) => {
+      if (use.purpose === 'welcome' && use.index === 2) throw new Error('out of memory');
+      return seal(under, use, aad, secrets);
+    };
+    assert.throws(() => it.rekey(change), /out of memory/);
+    assert.throws(() => it.rekey(change), { code: 'custodian_refused', message: 'the tree is closed' });
     assert.equal(it.size, 0);
+    // Nothing of the tree's is left; the newcomers' keys are still their caller's.
+    assert.deepEqual(new Set(keys.live), new Set(change.joins.map(({ key }) => key)));
   });
 });
