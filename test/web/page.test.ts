@@ -222,6 +222,8 @@ describe('devices', () => {
   it('that cannot be used are explained, whatever the reason', async () => {
     const page = await open('/', {}, refuseDevices('NotReadableError', ['video']));
     await alert(page, 'Your camera is in use by another program');
+    assert.notEqual(await page.getByLabel('Camera', { exact: true }).locator('option').count(), 0);
+    assert.ok(await page.getByLabel('Camera', { exact: true }).isEnabled(), 'another one can be chosen');
     for (const name of deviceErrorNames.filter((each) => each !== 'TypeError')) {
       await page.evaluate((name) => {
         window.refusal.name = name;
@@ -492,6 +494,10 @@ describe('to look at', () => {
         const page = await open('/', { ...options, colorScheme, reducedMotion: 'reduce' });
         await page.locator('.preview video[data-shown=true]').waitFor();
         assert.deepEqual(await page.evaluate(auditPage), [], 'lobby');
+        for (const kind of ['microphone', 'camera']) await page.getByTestId(kind).click();
+        await page.locator('[data-testid=camera][data-on=false]').waitFor();
+        assert.deepEqual(await page.evaluate(auditPage), [], 'lobby without devices');
+        for (const kind of ['microphone', 'camera']) await page.getByTestId(kind).click();
         await page.getByTestId('join').click();
         await page.fill('#name', 'Ada');
         await page.getByTestId('join').click();

@@ -67,6 +67,12 @@ describe('the state', () => {
     assert.equal(reduce(state, joined()).asksSecret, false);
   });
 
+  it('does not repeat in the meeting what the lobby said about devices', () => {
+    const lobby = after({ type: 'capture', kind: 'camera', change: { trouble: advice, deviceId: 'c' } });
+    const { camera } = reduce(lobby, joined());
+    assert.deepEqual([camera.trouble, camera.deviceId], [null, 'c']);
+  });
+
   it('ignores a step that arrives when nobody joins any more', () => {
     assert.equal(after({ type: 'step', step: 'key' }).step, null);
   });

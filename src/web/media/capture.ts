@@ -99,10 +99,10 @@ export class Capture {
         return;
       }
       this.#adopt(kind, track, silent);
-      await this.refreshDevices();
     } catch (thrown) {
       if (number === this.#asked[kind]) this.#fail(kind, thrown);
     }
+    await this.refreshDevices();
   }
 
   /** Gives the device back. */

@@ -54,6 +54,9 @@ const handlers: Handlers = {
     role,
     people,
     epochs: [epoch],
+    // Read before joining; what still does not work says so when it is tried.
+    microphone: { ...state.microphone, trouble: null },
+    camera: { ...state.camera, trouble: null },
   }),
 
   people: (state, { people }) => ({ ...state, people }),

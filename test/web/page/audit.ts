@@ -59,6 +59,13 @@ export const auditPage = (): string[] => {
     if (ratio < 4.5) problems.push(`contrast ${ratio.toFixed(2)}: ${describe(element)}`);
   }
 
+  // Icons that alone say what a control does: §1.4.11.
+  for (const icon of document.querySelectorAll('svg.icon')) {
+    if (!isSeen(icon)) continue;
+    const ratio = contrast(over(rgba(getComputedStyle(icon).stroke), groundOf(icon)), groundOf(icon));
+    if (ratio < 3) problems.push(`icon ${ratio.toFixed(2)}: ${describe(icon.parentElement ?? icon)}`);
+  }
+
   for (const control of document.querySelectorAll('button, a[href], input, select')) {
     if (!isSeen(control)) continue;
     const labels = 'labels' in control ? [...((control.labels as NodeListOf<Element> | null) ?? [])] : [];
