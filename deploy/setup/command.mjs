@@ -2,10 +2,10 @@
 //
 // Every child gets a session of its own, so that only this process signals it. Otherwise a Ctrl-C reaches the server up to three
 // times (from the terminal, from npm, which repeats it to its script, and from here), and the server takes a second signal as
-// "stop at once". And should this process be killed without a chance to say so, the kernel ends the child (setpriv --pdeathsig).
+// "stop at once". And should this process be killed without a chance to say so, a guard ends the child.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { SetupError, createReport, reportFailure } from './report.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
@@ -16,7 +16,6 @@ const sameGestureMs = 500;
 // Of a failed tool's output: some name their reason first (npm), most last.
 const headLines = 8;
 const tailLines = 20;
-const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /** @type {Map<ChildProcess, OnSignal>} */
 const running = new Map();
@@ -63,13 +62,28 @@ function dieBy(signal) {
  * @param {OnSignal} [onSignal] By default the child and all of its own are asked to end.
  */
 function start(command, args, options, onSignal) {
-  const wrapped =
-    setpriv !== undefined ? [setpriv, '--pdeathsig', 'TERM', '--', command, ...args] : [command, ...args];
-  const child = spawn(/** @type {string} */ (wrapped[0]), wrapped.slice(1), { ...options, detached: true });
+  const child = spawn(command, args, { ...options, detached: true });
   running.set(child, onSignal ?? (() => signalGroup(child, 'SIGTERM')));
   child.once('close', () => running.delete(child));
   child.once('error', () => running.delete(child));
   return child;
+}
+
+/**
+ * Sends SIGTERM, once, when this process ends without having seen the child's end, by SIGKILL say. The guard is a shell that reads from
+ * a pipe of ours: its end of file is our end. (PR_SET_PDEATHSIG is no substitute: it signals as often as this process has threads.)
+ * @param {ChildProcess} child
+ * @param {'child' | 'group'} whom
+ */
+function guard(child, whom) {
+  if (child.pid === undefined) return;
+  const target = whom === 'group' ? `-${child.pid}` : `${child.pid}`;
+  const script = 'read -r _; kill -s TERM -- "$1"';
+  const shell = spawn('sh', ['-c', script, 'sh', target], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.once('exit', () => shell.kill('SIGKILL'));
 }
 
 /**
@@ -98,6 +112,8 @@ export async function run(command, args, options = {}) {
   try {
     if (file !== undefined) writeSync(file, `$ ${command} ${args.join(' ')}\n`);
     const child = start(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }, onSignal);
+    // Who has an answer of its own to signals (apt-get) is let finish whatever happens.
+    if (onSignal === undefined) guard(child, 'group');
     for (const stream of [child.stdout, child.stderr]) {
       let rest = '';
       stream?.setEncoding('utf8').on('data', (text) => {
@@ -143,6 +159,7 @@ export async function runInFront(command, args, options = {}) {
     // A closed terminal is no reason to cut people off in the middle of a word: SIGHUP asks for the orderly end as well.
     child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
   });
+  guard(child, 'child');
   const ended = await endOf(child, command);
   if (ended.signal !== null) dieBy(ended.signal);
   return ended.code ?? 1;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -75,19 +75,24 @@ const startIn = async (t: TestContext, command: string, args: readonly string[])
     if (pid !== undefined) ready.resolve(Number(pid));
   });
   child.once('close', () => ready.reject(new Error(`ended before it was ready: ${lines.join(' ')}`)));
+  const serverPid = await ready.promise;
+  // What a failed test leaves behind is in sessions of its own.
   t.after(() => {
-    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
-      process.kill(-child.pid, 'SIGKILL');
+    for (const pid of [child.pid, serverPid]) {
+      if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL');
+    }
   });
-  return { child, lines, serverPid: await ready.promise, ended };
+  return { child, lines, serverPid, ended };
 };
+
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
 const pidOf = ({ child }: Started): number => {
   assert.ok(child.pid !== undefined);
   return child.pid;
 };
 
-suite('what is started in front', () => {
+suite('what is started in front', { timeout: 60_000 }, () => {
   test('gets a signal once, and its exit code is passed on', async (t) => {
     const started = await startIn(t, process.execPath, ['launcher.mjs']);
     process.kill(pidOf(started), 'SIGTERM');
