@@ -222,8 +222,6 @@ describe('devices', () => {
   it('that cannot be used are explained, whatever the reason', async () => {
     const page = await open('/', {}, refuseDevices('NotReadableError', ['video']));
     await alert(page, 'Your camera is in use by another program');
-    assert.notEqual(await page.getByLabel('Camera', { exact: true }).locator('option').count(), 0);
-    assert.ok(await page.getByLabel('Camera', { exact: true }).isEnabled(), 'another one can be chosen');
     for (const name of deviceErrorNames.filter((each) => each !== 'TypeError')) {
       await page.evaluate((name) => {
         window.refusal.name = name;
@@ -234,7 +232,12 @@ describe('devices', () => {
     await page.evaluate(() => {
       window.refusal.kinds = [];
     });
-    await page.getByTestId('camera').click();
+    const other = await page
+      .getByLabel('Camera', { exact: true })
+      .locator('option')
+      .last()
+      .getAttribute('value');
+    await page.getByLabel('Camera', { exact: true }).selectOption(other);
     await page.locator('.preview video[data-shown=true]').waitFor();
     assert.equal(await page.getByRole('alert').count(), 0);
   });

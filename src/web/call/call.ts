@@ -113,11 +113,12 @@ export class Call {
     else await this.#capture.open(kind);
   }
 
-  /** What is off is only remembered; a muted microphone stays muted. */
+  /** Where a device is off, the choice is for later; instead of one that failed it is for now. A muted microphone stays muted. */
   async chooseDevice(kind: Kind, deviceId: string): Promise<void> {
-    const { trackId, wanted } = this.#store.state[kind];
-    if (trackId === null) this.#store.dispatch({ type: 'capture', kind, change: { deviceId } });
-    else await this.#capture.open(kind, { deviceId, silent: !wanted });
+    const { trackId, wanted, trouble } = this.#store.state[kind];
+    if (trackId !== null) await this.#capture.open(kind, { deviceId, silent: !wanted });
+    else if (trouble !== null) await this.#capture.open(kind, { deviceId });
+    else this.#store.dispatch({ type: 'capture', kind, change: { deviceId } });
   }
 
   chooseOutput(deviceId: string): void {
