@@ -69,8 +69,16 @@ class CustodianClient implements Custodian {
     return this.#ask('signTransport', { ...ask, fingerprints: ask.fingerprints.map((one) => ({ ...one })) });
   }
 
-  async closeMeeting(ask: CustodianAsk<'closeMeeting'>): Promise<void> {
-    await this.#ask('closeMeeting', ask);
+  async withdraw({ meeting, leases }: Parameters<Custodian['withdraw']>[0]): Promise<void> {
+    await this.#ask('withdraw', { meeting, leases: [...leases] });
+  }
+
+  verifyResume(ask: CustodianAsk<'verifyResume'>) {
+    return this.#ask('verifyResume', ask);
+  }
+
+  closeMeeting(ask: CustodianAsk<'closeMeeting'>) {
+    return this.#ask('closeMeeting', ask);
   }
 
   statistics() {

@@ -3,20 +3,40 @@
 import { z } from 'zod';
 import { isErrorCode } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { epochId, lease as toLease, lengths, maxUint32, roles, triggers } from '../protocol/names.ts';
+import {
+  epochId,
+  joinPolicies,
+  lease as toLease,
+  lengths,
+  maxUint32,
+  roles,
+  triggers,
+} from '../protocol/names.ts';
 
 const message = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const bytes = (length: number) =>
   message.refine((value) => value.length === length, { message: `${length} bytes` });
+const count = z.int().min(0);
 const name = z.string().min(1).max(128);
 const lease = z.int().min(1).max(maxUint32).transform(toLease);
 const leases = z.array(lease).max(1_000_000);
-const count = z.int().min(0);
 
 /** method → what is asked, what is answered. */
 export const custodianMessages = {
   openMeeting: {
-    ask: z.strictObject({ meeting: name }),
+    ask: z.strictObject({
+      meeting: name,
+      joinPolicy: z.enum(joinPolicies),
+      freshForMs: count,
+      continues: z
+        .strictObject({
+          incarnation: bytes(lengths.incarnation),
+          lastLease: z.int().min(0).max(maxUint32),
+          nextEpoch: z.int().min(0).max(maxUint32),
+          chain: bytes(lengths.hash),
+        })
+        .optional(),
+    }),
     answer: z.strictObject({ incarnation: bytes(lengths.incarnation) }),
   },
   admit: {
@@ -30,15 +50,37 @@ export const custodianMessages = {
     answer: z.strictObject({ admission: message, lease }),
   },
   rekey: {
-    ask: z.strictObject({ meeting: name, trigger: z.enum(triggers), joins: leases, departures: leases }),
-    answer: z
-      .strictObject({
-        epoch: z.int().min(0).max(maxUint32).transform(epochId),
-        fingerprint: bytes(lengths.fingerprint),
-        rekey: message.nullable(),
-        welcomes: z.array(z.strictObject({ lease, message })),
-      })
-      .nullable(),
+    ask: z.strictObject({
+      meeting: name,
+      trigger: z.enum(triggers),
+      joins: leases,
+      departures: leases,
+      ledger: bytes(lengths.hash),
+      share: z.boolean(),
+    }),
+    answer: z.strictObject({
+      minted: z.boolean(),
+      epoch: z.int().min(0).max(maxUint32).transform(epochId),
+      trigger: z.enum(triggers),
+      fingerprint: bytes(lengths.fingerprint),
+      chain: bytes(lengths.hash),
+      digest: bytes(lengths.hash),
+      signature: bytes(lengths.signature),
+      mintedAt: count,
+      sealedAt: count,
+      rekey: message.nullable(),
+      welcomes: z.array(z.strictObject({ lease, message })),
+    }),
+  },
+  withdraw: { ask: z.strictObject({ meeting: name, leases }), answer: z.null() },
+  verifyResume: {
+    ask: z.strictObject({
+      meeting: name,
+      lease,
+      challenge: bytes(lengths.challenge),
+      proof: bytes(lengths.proof),
+    }),
+    answer: z.boolean(),
   },
   signTransport: {
     ask: z.strictObject({
@@ -52,7 +94,13 @@ export const custodianMessages = {
     }),
     answer: bytes(lengths.signature),
   },
-  closeMeeting: { ask: z.strictObject({ meeting: name }), answer: z.null() },
+  closeMeeting: {
+    ask: z.strictObject({
+      meeting: name,
+      ledger: z.strictObject({ lines: z.int().min(0).max(maxUint32), hash: bytes(lengths.hash) }),
+    }),
+    answer: bytes(lengths.signature),
+  },
   statistics: {
     ask: z.strictObject({}),
     answer: z.strictObject({
@@ -61,6 +109,7 @@ export const custodianMessages = {
       waiting: count,
       slotsUsed: count,
       slotsTotal: count,
+      slotsMapped: count,
       lockedBytes: count,
       mints: count,
       seals: count,

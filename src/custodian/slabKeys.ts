@@ -1,9 +1,9 @@
 // The key tree's keys as slots of the slab: minted, stepped and sealed under without leaving locked memory, but for what OpenSSL
 // holds during one call and cleanses after it.
 
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, hash } from 'node:crypto';
 import sodium from 'sodium-native';
-import { sealInfo, stepInfo } from '../keys/keyStore.ts';
+import { sealInfo, stepInfo, storyInfo } from '../keys/keyStore.ts';
 import type { SealingKeys, SealUse } from '../keys/keyStore.ts';
 import { lengths } from '../protocol/names.ts';
 import type { EpochId } from '../protocol/names.ts';
@@ -80,15 +80,21 @@ export class SlabKeys implements SealingKeys<Slot> {
     });
   }
 
-  fingerprint(session: Slot, incarnation: Uint8Array, epoch: EpochId): Uint8Array {
+  fingerprint(session: Slot, chain: Uint8Array, incarnation: Uint8Array, epoch: EpochId): Uint8Array {
     const fingerprint = Buffer.alloc(lengths.fingerprint);
-    try {
-      this.#hmac.extract(this.#prk, incarnation, this.#slab.bytes(session));
-      this.#hmac.expand(fingerprint, this.#prk, fingerprintInfo(epoch));
-      return new Uint8Array(fingerprint);
-    } finally {
-      sodium.sodium_memzero(this.#prk);
-    }
+    return this.#derive(session, storyInfo(chain), (secret) => {
+      try {
+        this.#hmac.extract(this.#prk, incarnation, secret);
+        this.#hmac.expand(fingerprint, this.#prk, fingerprintInfo(epoch));
+        return new Uint8Array(fingerprint);
+      } finally {
+        sodium.sodium_memzero(this.#prk);
+      }
+    });
+  }
+
+  hash(bytes: Uint8Array): Uint8Array {
+    return new Uint8Array(hash('sha256', bytes, 'buffer'));
   }
 
   /** sodium's crypto_auth is HMAC-SHA-512 cut to 32 bytes: the tree's KDF. */

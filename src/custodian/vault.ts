@@ -14,10 +14,11 @@ import {
   encodeRekey,
   encodeRekeyBody,
   encodeWelcome,
-  rekeySignatureInput,
+  epochSignatureInput,
+  ledgerSignatureInput,
   transportSignatureInput,
 } from '../protocol/keyMessages.ts';
-import type { AdmissionTerms, Rekey } from '../protocol/keyMessages.ts';
+import type { AdmissionTerms } from '../protocol/keyMessages.ts';
 import { lease as toLease, lengths, maxUint32 } from '../protocol/names.ts';
 import type { Lease } from '../protocol/names.ts';
 import { HpkeSender } from './hpkeSender.ts';
@@ -95,28 +96,46 @@ export class Vault {
     return { admission: encodeAdmission({ terms, enc, signature }), lease: terms.lease };
   }
 
-  rekey({ meeting, trigger, joins, departures }: CustodianAsk<'rekey'>): CustodianAnswer<'rekey'> {
+  rekey({ meeting, trigger, joins, departures, ledger }: CustodianAsk<'rekey'>): CustodianAnswer<'rekey'> {
     const held = this.#held(meeting);
     const joiners = joins.map((lease) => ({ lease, key: held.waiting.get(lease) ?? refuseLease(lease) }));
-    for (const lease of departures) if (!held.tree.has(lease) && !held.waiting.has(lease)) refuseLease(lease);
-    const withdrawn = departures.filter((lease) => held.waiting.has(lease));
-    const joining = new Set(joins);
-    if (withdrawn.some((lease) => joining.has(lease))) {
-      throw new LatchkeyError('custodian_refused', 'a lease joins and departs at once');
-    }
-    const left = departures.filter((lease) => !held.waiting.has(lease));
-    const changed = joiners.length + left.length > 0;
-    const made = changed ? held.tree.rekey({ trigger, joins: joiners, departures: left }) : null;
+    const mintedAt = Date.now();
+    const made = held.tree.rekey({ trigger, ledger, joins: joiners, departures });
     for (const lease of joins) held.waiting.delete(lease);
-    for (const lease of withdrawn) this.#forget(held, lease);
     this.#reserve(held);
-    if (made === null) return null;
+    const { epoch, fingerprint, chain } = made;
+    const body = made.rekey === null ? null : encodeRekeyBody(made.rekey);
+    const digest = body === null ? new Uint8Array(lengths.hash) : this.#keys.hash(body);
+    const signature = this.#sign(
+      epochSignatureInput({ incarnation: held.incarnation, epoch, trigger, fingerprint, chain, digest }),
+    );
     return {
-      epoch: made.epoch,
-      fingerprint: made.fingerprint,
-      rekey: made.rekey === null ? null : this.#signedRekey(made.rekey),
-      welcomes: made.welcomes.map((welcome) => ({ lease: welcome.lease, message: encodeWelcome(welcome) })),
+      minted: true,
+      epoch,
+      trigger,
+      fingerprint,
+      chain,
+      digest,
+      signature,
+      mintedAt,
+      sealedAt: Date.now(),
+      rekey: body === null ? null : encodeRekey(body, signature),
+      welcomes: made.welcomes.map((welcome) => ({
+        lease: welcome.lease,
+        message: encodeWelcome(welcome, { digest, signature }),
+      })),
     };
+  }
+
+  withdraw({ meeting, leases }: CustodianAsk<'withdraw'>): null {
+    const held = this.#held(meeting);
+    for (const lease of leases) this.#forget(held, lease);
+    this.#reserve(held);
+    return null;
+  }
+
+  verifyResume({ meeting, lease }: CustodianAsk<'verifyResume'>): CustodianAnswer<'verifyResume'> {
+    return this.#held(meeting).tree.has(lease) && false;
   }
 
   signTransport({ meeting, ...transport }: CustodianAsk<'signTransport'>): CustodianAnswer<'signTransport'> {
@@ -124,17 +143,22 @@ export class Vault {
     return this.#sign(transportSignatureInput({ ...transport, incarnation }));
   }
 
-  closeMeeting({ meeting }: CustodianAsk<'closeMeeting'>): null {
+  closeMeeting({ meeting, ledger }: CustodianAsk<'closeMeeting'>): CustodianAnswer<'closeMeeting'> {
+    const { incarnation } = this.#held(meeting);
+    this.#wipe(meeting);
+    return this.#sign(ledgerSignatureInput({ ...ledger, incarnation }));
+  }
+
+  close(): void {
+    for (const meeting of this.#meetings.keys()) this.#wipe(meeting);
+  }
+
+  #wipe(meeting: string): void {
     const held = this.#held(meeting);
     this.#meetings.delete(meeting);
     held.tree.close();
     for (const lease of held.waiting.keys()) this.#forget(held, lease);
     this.#reserve(held);
-    return null;
-  }
-
-  close(): void {
-    for (const meeting of this.#meetings.keys()) this.closeMeeting({ meeting });
   }
 
   #held(meeting: string): HeldMeeting {
@@ -154,11 +178,6 @@ export class Vault {
     this.#reserved -= held.reserved;
     held.reserved = reserveFor(held, 0);
     this.#reserved += held.reserved;
-  }
-
-  #signedRekey(rekey: Rekey): Uint8Array {
-    const body = encodeRekeyBody(rekey);
-    return encodeRekey(body, this.#sign(rekeySignatureInput(body)));
   }
 
   #sign(input: Uint8Array): Uint8Array {

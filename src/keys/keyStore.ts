@@ -4,6 +4,7 @@
 // K is a uniformly random key of 32 bytes. The one KDF is HMAC-SHA-512 cut to 32 bytes:
 //   step        K ← HMAC-SHA-512(K, stepInfo)[0..32]
 //   sealing key     HMAC-SHA-512(K, sealInfo(use))[0..32]   for one use, so the AES-256-GCM nonce is all zero
+//   epoch secret    HMAC-SHA-512(M, storyInfo(chain))[0..32]
 //   sealed          AES-256-GCM(sealing key, 0¹², aad, secrets one after the other)
 
 import { ByteWriter } from '../protocol/bytes.ts';
@@ -22,6 +23,10 @@ export interface SealUse {
 }
 
 export const sealPurposes = { node: 1, session: 2, welcome: 3 } as const;
+
+/** M_e and the epoch's chain give the *epoch secret*, from which base key and fingerprint are derived: no media without the same story. */
+export const storyInfo = (chain: Uint8Array): Uint8Array =>
+  new ByteWriter(64).text('latchkey/1 story').fixed(chain, lengths.hash).finish();
 
 export const stepInfo: Uint8Array = new ByteWriter().text('latchkey/1 next').finish();
 
@@ -48,12 +53,16 @@ export interface SealingKeys<H> {
   wipe(key: H): void;
   /** `secrets.length · 32 + 16` bytes. */
   seal(under: H, use: SealUse, aad: Uint8Array, secrets: readonly H[]): Uint8Array;
-  /** By which both ends compare a session key: 16 bytes that say nothing about it (`epochKeys.ts` of sframe). */
-  fingerprint(session: H, incarnation: Uint8Array, epoch: EpochId): Uint8Array;
+  /** By which both ends compare a session key and its chain: 16 bytes that say nothing about the key (`epochKeys.ts` of sframe). */
+  fingerprint(session: H, chain: Uint8Array, incarnation: Uint8Array, epoch: EpochId): Uint8Array;
+  /** SHA-256. */
+  hash(bytes: Uint8Array): Uint8Array;
 }
 
 /** A participant's side: asynchronous, since WebCrypto is. */
 export interface OpeningKeys<H> {
+  /** The epoch secret of a session key, which is wiped where the platform can. */
+  bind(session: H, chain: Uint8Array): Promise<H>;
   /** The stepped key; the given one is wiped where the platform can. */
   step(key: H): Promise<H>;
   wipe(key: H): void;

@@ -7,9 +7,9 @@
 //   leaves · seal their welcomes, with path keys as they are now · step those leaves too · wipe the session key.
 
 import { LatchkeyError } from '../protocol/errors.ts';
-import { maxTreeHeight, treeDegree, welcomeAad } from '../protocol/keyMessages.ts';
-import type { Rekey, SealedNode, Welcome } from '../protocol/keyMessages.ts';
-import { epochId, maxUint32 } from '../protocol/names.ts';
+import { chainInput, maxTreeHeight, treeDegree, welcomeAad } from '../protocol/keyMessages.ts';
+import type { EpochHead, Rekey, SealedNode, Welcome } from '../protocol/keyMessages.ts';
+import { epochId, lengths, maxUint32 } from '../protocol/names.ts';
 import type { EpochId, Lease, Trigger } from '../protocol/names.ts';
 import type { SealingKeys, SealUse } from './keyStore.ts';
 import { heightFor, planNodes } from './treePlan.ts';
@@ -23,6 +23,8 @@ export interface Joiner<H> {
 
 export interface TreeChange<H> {
   readonly trigger: Trigger;
+  /** SHA-256 of the ledger's last line, 32 bytes. */
+  readonly ledger: Uint8Array;
   readonly joins: readonly Joiner<H>[];
   readonly departures: readonly Lease[];
 }
@@ -30,6 +32,8 @@ export interface TreeChange<H> {
 export interface TreeRekey {
   readonly epoch: EpochId;
   readonly fingerprint: Uint8Array;
+  /** 32 bytes: `chainInput`. */
+  readonly chain: Uint8Array;
   /** Null where nobody was there before and still is. */
   readonly rekey: Rekey | null;
   /** One for each of `joins`, in their order. */
@@ -68,6 +72,8 @@ export class KeyTree<H> {
   /** No place below this one is free. */
   #lowestFree = 0;
   #nextEpoch = 0;
+  /** Of the newest epoch. */
+  #chain: Uint8Array = new Uint8Array(lengths.hash);
   #closed = false;
 
   constructor(keys: SealingKeys<H>, incarnation: Uint8Array) {
@@ -102,7 +108,7 @@ export class KeyTree<H> {
     const plan = this.#plan(change);
     const minted = this.#mint(plan.nodes);
     try {
-      return this.#carryOut(plan, change.trigger, minted);
+      return this.#carryOut(plan, change, minted);
     } catch (thrown) {
       // Our bug, or no memory left: half an epoch must not be gone on from. The newcomers' keys are still the caller's.
       for (const { leaf } of plan.placed) this.#leaves.delete(leaf);
@@ -195,25 +201,30 @@ export class KeyTree<H> {
     }
   }
 
-  #carryOut(plan: Plan<H>, trigger: Trigger, { session, fresh }: { session: H; fresh: H[] }): TreeRekey {
+  #carryOut(
+    plan: Plan<H>,
+    { trigger, ledger }: TreeChange<H>,
+    { session, fresh }: { session: H; fresh: H[] },
+  ): TreeRekey {
     const { epoch, height } = plan;
     this.#nextEpoch = epoch + 1;
     this.#free(plan.freed);
     this.#replace(plan, fresh);
     const nodes = this.#sealNodes(plan);
+    const told = { incarnation: this.#incarnation, epoch, trigger, previous: this.#chain, ledger };
+    const chain = this.#keys.hash(chainInput(told));
     const head = {
-      incarnation: this.#incarnation,
-      epoch,
-      trigger,
+      ...told,
       height,
-      fingerprint: this.#keys.fingerprint(session, this.#incarnation, epoch),
+      fingerprint: this.#keys.fingerprint(session, chain, this.#incarnation, epoch),
     };
+    this.#chain = chain;
     // Before the newcomers have their places: all who are present were there before.
     const rekey =
       this.#leaves.size === 0 ? null : { ...head, nodes, session: this.#sealSession(head, session) };
     this.#stepAll();
     const welcomes = plan.placed.map((newcomer) => this.#welcome(head, newcomer, session));
-    return { epoch, fingerprint: head.fingerprint, rekey, welcomes };
+    return { epoch, fingerprint: head.fingerprint, chain, rekey, welcomes };
   }
 
   #free(places: ReadonlySet<number>): void {
@@ -278,7 +289,7 @@ export class KeyTree<H> {
   }
 
   #welcome(
-    head: Omit<Welcome, 'lease' | 'leaf' | 'sealed'>,
+    head: EpochHead & { readonly height: number },
     { lease, key, leaf }: Placed<H>,
     session: H,
   ): Welcome {

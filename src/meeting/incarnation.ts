@@ -77,7 +77,7 @@ export class Incarnation {
     });
     started = new Incarnation(meeting, context, room, onEmpty);
     try {
-      await started.#custodian.openMeeting({ meeting: meeting.id });
+      await started.#custodian.openMeeting({ meeting: meeting.id, joinPolicy: 'every', freshForMs: 0 });
     } catch (thrown) {
       room.close();
       throw thrown;
@@ -275,13 +275,15 @@ export class Incarnation {
       { event: 'meeting.stopped', reason, code, participants: members.length },
       'meeting stopped',
     );
-    this.#custodian.closeMeeting({ meeting: this.#meeting.id }).catch((thrown: unknown) => {
-      // Lost custodians hold nothing any more.
-      this.#log.warn(
-        { event: 'custodian.close_failed', err: thrown },
-        'the custodian did not close the meeting',
-      );
-    });
+    this.#custodian
+      .closeMeeting({ meeting: this.#meeting.id, ledger: { lines: 0, hash: new Uint8Array(32) } })
+      .catch((thrown: unknown) => {
+        // Lost custodians hold nothing any more.
+        this.#log.warn(
+          { event: 'custodian.close_failed', err: thrown },
+          'the custodian did not close the meeting',
+        );
+      });
     this.#onEmpty();
   }
 

@@ -168,9 +168,10 @@ export class Rekeying {
         trigger,
         joins,
         departures,
+        ledger: new Uint8Array(32),
+        share: false,
       });
       if (this.#closed) return;
-      if (answer === null) throw new Error('the custodian minted nothing for a rekey');
       this.#epochsHeld++;
       this.#mintFailures = 0;
       this.#at.context.events.minted(trigger);
@@ -209,14 +210,12 @@ export class Rekeying {
   #withdraw(lease: Lease): void {
     if (this.#closed) return;
     const { custodian, meeting, log } = this.#at;
-    custodian
-      .rekey({ meeting, trigger: 'departure', joins: [], departures: [lease] })
-      .catch((thrown: unknown) => {
-        log.warn(
-          { event: 'admission.not_withdrawn', lease, err: thrown },
-          'an unused admission was not withdrawn',
-        );
-      });
+    custodian.withdraw({ meeting, leases: [lease] }).catch((thrown: unknown) => {
+      log.warn(
+        { event: 'admission.not_withdrawn', lease, err: thrown },
+        'an unused admission was not withdrawn',
+      );
+    });
   }
 
   #media(lease: Lease, act: (member: Member) => Promise<void>): void {

@@ -36,6 +36,11 @@ export const errorCodes = {
   meeting_ended: { by: 'caller', status: 410, text: 'the meeting has ended' },
   meeting_full: { by: 'caller', status: 409, text: 'the meeting is full' },
   too_many_meetings: { by: 'caller', status: 503, text: 'this server has as many meetings as it may' },
+  resume_refused: {
+    by: 'peer',
+    status: 403,
+    text: 'this connection could not be resumed: join again',
+  },
   lease_taken: { by: 'peer', status: 409, text: 'another connection uses this lease' },
   draining: { by: 'dependency', status: 503, text: 'the server is stopping' },
 
@@ -63,6 +68,12 @@ export const errorCodes = {
     text: 'the key message could not be opened with the keys held',
   },
   key_message_gap: { by: 'peer', status: 409, text: 'a key message before this one is missing' },
+  story_forked: {
+    by: 'peer',
+    status: 409,
+    text: 'the server tells another story of this meeting than before',
+  },
+  sender_refused: { by: 'peer', status: 403, text: 'what this participant sent is not sealed as it must be' },
   custodian_lost: { by: 'dependency', status: 503, text: 'the process that holds the keys ended' },
   custodian_timeout: {
     by: 'dependency',
@@ -74,7 +85,16 @@ export const errorCodes = {
     status: 500,
     text: 'the process that holds the keys refused: a law would be broken',
   },
+  randomness_failed: {
+    by: 'internal',
+    status: 500,
+    text: 'the source of random keys failed its health test: nothing is minted',
+  },
   slab_full: { by: 'dependency', status: 503, text: 'no room for more keys in locked memory' },
+
+  // Ledger
+  ledger_malformed: { by: 'caller', status: 400, text: 'this is not a ledger' },
+  ledger_broken: { by: 'caller', status: 409, text: 'the ledger was changed' },
 
   // SFrame
   sframe_malformed: { by: 'peer', status: 400, text: 'not an SFrame ciphertext' },

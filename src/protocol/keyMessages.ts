@@ -108,40 +108,109 @@ export const decodeAdmission = (bytes: Uint8Array): Admission => {
   return admission;
 };
 
-/** To one newcomer, sealed under its leaf: its place, the keys from its leaf's parent to the root as they are after this rekey, and the session key. */
-export interface Welcome {
+/** What welcome and rekey of one epoch have in common. */
+export interface EpochHead {
+  readonly incarnation: Uint8Array;
+  /** Also the rekey's number: one rekey makes one epoch. */
+  readonly epoch: EpochId;
+  readonly trigger: Trigger;
+  /** The chain of the epoch before, 32 bytes; zeros before epoch 0. */
+  readonly previous: Uint8Array;
+  /** SHA-256 of the last line of the meeting's ledger when this epoch was minted, 32 bytes. */
+  readonly ledger: Uint8Array;
+  /** Of the epoch, 16 bytes. */
+  readonly fingerprint: Uint8Array;
+}
+
+/**
+ * The chain of an epoch is SHA-256 of this: it covers every epoch of the incarnation up to this one, and the ledger. What opens media is
+ * derived with it, so that two participants who were told different stories share no key from there on.
+ */
+export const chainInput = ({
+  incarnation,
+  epoch,
+  trigger,
+  previous,
+  ledger,
+}: Omit<EpochHead, 'fingerprint'>): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 chain')
+    .fixed(incarnation, lengths.incarnation)
+    .u32(epoch)
+    .u8(triggers.indexOf(trigger))
+    .fixed(previous, lengths.hash)
+    .fixed(ledger, lengths.hash)
+    .finish();
+
+/** The custodian's word on an epoch: everybody gets it with the key, and the ledger holds it. */
+export interface EpochStatement {
   readonly incarnation: Uint8Array;
   readonly epoch: EpochId;
+  readonly trigger: Trigger;
+  readonly fingerprint: Uint8Array;
+  /** 32 bytes, see `chainInput`. */
+  readonly chain: Uint8Array;
+  /** SHA-256 of the rekey's body, 32 bytes; zeros where there was none, since nobody was there before. */
+  readonly digest: Uint8Array;
+}
+
+/** What the server's Ed25519 key signs of each epoch. */
+export const epochSignatureInput = (statement: EpochStatement): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 sign epoch')
+    .fixed(statement.incarnation, lengths.incarnation)
+    .u32(statement.epoch)
+    .u8(triggers.indexOf(statement.trigger))
+    .fixed(statement.fingerprint, lengths.fingerprint)
+    .fixed(statement.chain, lengths.hash)
+    .fixed(statement.digest, lengths.hash)
+    .finish();
+
+/** What the server's Ed25519 key signs when an incarnation has ended: how many lines its ledger has before this, and the last one's hash. */
+export const ledgerSignatureInput = (ledger: {
+  incarnation: Uint8Array;
+  lines: number;
+  hash: Uint8Array;
+}): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 sign ledger')
+    .fixed(ledger.incarnation, lengths.incarnation)
+    .u32(ledger.lines)
+    .fixed(ledger.hash, lengths.hash)
+    .finish();
+
+/** To one newcomer, sealed under its leaf: its place, the keys from its leaf's parent to the root as they are after this rekey, and the session key. */
+export interface Welcome extends EpochHead {
   readonly lease: Lease;
   /** Place among the leaves, from 0. */
   readonly leaf: number;
   /** Levels above the leaves; that many path keys are sealed, the lowest first, then the session key. */
   readonly height: number;
-  readonly trigger: Trigger;
-  /** Of the session key, 16 bytes. */
-  readonly fingerprint: Uint8Array;
   /** (height + 1) keys and one tag. */
   readonly sealed: Uint8Array;
 }
 
-const writeHead = (
-  type: number,
-  head: { incarnation: Uint8Array; epoch: EpochId; trigger: Trigger },
-): ByteWriter =>
+const writeHead = (type: number, head: EpochHead): ByteWriter =>
   new ByteWriter(2048)
     .u8(type)
     .u8(protocolVersion)
     .fixed(head.incarnation, lengths.incarnation)
     .u32(head.epoch)
-    .u8(triggers.indexOf(head.trigger));
+    .u8(triggers.indexOf(head.trigger))
+    .fixed(head.previous, lengths.hash)
+    .fixed(head.ledger, lengths.hash)
+    .fixed(head.fingerprint, lengths.fingerprint);
 
-const readHead = (reader: ByteReader, type: number) => {
+const readHead = (reader: ByteReader, type: number): EpochHead => {
   if (reader.u8() !== type) reader.fail('another type of key message');
   if (reader.u8() !== protocolVersion) reader.fail('another protocol version');
   return {
     incarnation: reader.fixed(lengths.incarnation),
     epoch: epochId(reader.u32()),
     trigger: triggers[reader.u8()] ?? reader.fail('no such trigger'),
+    previous: reader.fixed(lengths.hash),
+    ledger: reader.fixed(lengths.hash),
+    fingerprint: reader.fixed(lengths.fingerprint),
   };
 };
 
@@ -156,29 +225,38 @@ export const welcomeAad = (welcome: Omit<Welcome, 'sealed'>): Uint8Array =>
     .u32(welcome.lease)
     .u32(welcome.leaf)
     .u8(welcome.height)
-    .fixed(welcome.fingerprint, lengths.fingerprint)
     .finish();
 
-export const encodeWelcome = (welcome: Welcome): Uint8Array => {
+/** What a newcomer is shown of the statement; the rest it computes. */
+export interface EpochSeal {
+  readonly digest: Uint8Array;
+  /** Ed25519 over `epochSignatureInput`. */
+  readonly signature: Uint8Array;
+}
+
+export const encodeWelcome = (welcome: Welcome, { digest, signature }: EpochSeal): Uint8Array => {
   const head = welcomeAad(welcome);
-  return new ByteWriter(head.length + welcome.sealed.length)
+  return new ByteWriter(head.length + welcome.sealed.length + lengths.hash + lengths.signature)
     .fixed(head, head.length)
     .fixed(welcome.sealed, (welcome.height + 1) * lengths.key + lengths.tag)
+    .fixed(digest, lengths.hash)
+    .fixed(signature, lengths.signature)
     .finish();
 };
 
 /** @throws LatchkeyError `key_message_malformed`, with the offset. */
-export const decodeWelcome = (bytes: Uint8Array): Welcome => {
+export const decodeWelcome = (bytes: Uint8Array): { welcome: Welcome } & EpochSeal => {
   const reader = new ByteReader(bytes, 'key_message_malformed');
   const head = readHead(reader, keyMessageTypes.welcome);
   const lease = readLease(reader);
   const leaf = reader.u32();
   const height = readHeight(reader);
   if (leaf >= treeDegree ** height) reader.fail('a leaf beyond the tree');
-  const fingerprint = reader.fixed(lengths.fingerprint);
   const sealed = reader.fixed((height + 1) * lengths.key + lengths.tag);
+  const digest = reader.fixed(lengths.hash);
+  const signature = reader.fixed(lengths.signature);
   reader.end();
-  return { ...head, lease, leaf, height, fingerprint, sealed };
+  return { welcome: { ...head, lease, leaf, height, sealed }, digest, signature };
 };
 
 /** A replaced or new inner node: its key, sealed under each child below which somebody was already there. */
@@ -191,14 +269,9 @@ export interface SealedNode {
 }
 
 /** To everybody who was there before, the same bytes. */
-export interface Rekey {
-  readonly incarnation: Uint8Array;
-  /** The new epoch; also the message's number: one rekey makes one epoch. */
-  readonly epoch: EpochId;
-  readonly trigger: Trigger;
+export interface Rekey extends EpochHead {
   /** Levels above the leaves once this rekey is applied. */
   readonly height: number;
-  readonly fingerprint: Uint8Array;
   /** Lower levels first, so that each node's key can be opened by then. */
   readonly nodes: readonly SealedNode[];
   /** The session key under the root. */
@@ -207,12 +280,9 @@ export interface Rekey {
 
 const maxSealedNodes = 0xffff;
 
-/** The rekey without its signature: what `rekeySignatureInput` covers. */
+/** The rekey without its signature, which covers it by its digest. */
 export const encodeRekeyBody = (rekey: Rekey): Uint8Array => {
-  const writer = writeHead(keyMessageTypes.rekey, rekey)
-    .u8(rekey.height)
-    .fixed(rekey.fingerprint, lengths.fingerprint)
-    .u16(rekey.nodes.length);
+  const writer = writeHead(keyMessageTypes.rekey, rekey).u8(rekey.height).u16(rekey.nodes.length);
   for (const node of rekey.nodes) {
     const mask = node.seals.reduce((bits, { child }) => bits | (1 << child), 0);
     writer.u8(node.level).u32(node.index).u8(mask);
@@ -220,10 +290,6 @@ export const encodeRekeyBody = (rekey: Rekey): Uint8Array => {
   }
   return writer.fixed(rekey.session, sealedKeyBytes).finish();
 };
-
-/** What the server's Ed25519 key signs of a rekey. */
-export const rekeySignatureInput = (body: Uint8Array): Uint8Array =>
-  new ByteWriter(body.length + 32).text('latchkey/1 sign rekey').fixed(body, body.length).finish();
 
 export const encodeRekey = (body: Uint8Array, signature: Uint8Array): Uint8Array =>
   new ByteWriter(body.length + lengths.signature)
@@ -250,7 +316,6 @@ export const decodeRekey = (bytes: Uint8Array): { rekey: Rekey; body: Uint8Array
   const reader = new ByteReader(bytes, 'key_message_malformed');
   const head = readHead(reader, keyMessageTypes.rekey);
   const height = readHeight(reader);
-  const fingerprint = reader.fixed(lengths.fingerprint);
   const count = reader.u16();
   if (count > maxSealedNodes) reader.fail('too many nodes');
   const nodes: SealedNode[] = [];
@@ -268,7 +333,7 @@ export const decodeRekey = (bytes: Uint8Array): { rekey: Rekey; body: Uint8Array
   const body = bytes.slice(0, reader.offset);
   const signature = reader.fixed(lengths.signature);
   reader.end();
-  return { rekey: { ...head, height, fingerprint, nodes, session }, body, signature };
+  return { rekey: { ...head, height, nodes, session }, body, signature };
 };
 
 /** What the server's Ed25519 key signs of the DTLS fingerprints that a transport offers. */
@@ -294,6 +359,20 @@ export const joinSignatureInput = (join: { token: string; publicKey: Uint8Array 
     .text('latchkey/1 sign join')
     .text(join.token)
     .fixed(join.publicKey, lengths.publicKey)
+    .finish();
+
+/** What the resume secret authenticates (KDF of keys/keyStore.ts) when a new connection says that it is the same participant. */
+export const resumeProofInput = (resume: {
+  incarnation: Uint8Array;
+  lease: Lease;
+  /** The server's, fresh for this connection, 32 bytes. */
+  challenge: Uint8Array;
+}): Uint8Array =>
+  new ByteWriter()
+    .text('latchkey/1 resume')
+    .fixed(resume.incarnation, lengths.incarnation)
+    .u32(resume.lease)
+    .fixed(resume.challenge, lengths.challenge)
     .finish();
 
 /** HPKE export contexts of an admission, each giving 32 bytes. */

@@ -43,8 +43,26 @@ export type Role = (typeof roles)[number];
 export const mayProduce = (role: Role): boolean => role !== 'viewer';
 
 /** Index = the byte that stands for the trigger in a rekey message. */
-export const triggers = ['join', 'departure', 'joinAndDeparture'] as const;
+export const triggers = [
+  'join',
+  'departure',
+  'joinAndDeparture',
+  'interval',
+  'operator',
+  'readmission',
+  'renewal',
+  'compromise',
+  'restart',
+] as const;
 export type Trigger = (typeof triggers)[number];
+
+/** Which joins make a new epoch: each · the first after a rekey, whose epoch those of the next `freshForMs` share · none. */
+export const joinPolicies = ['every', 'first', 'never'] as const;
+export type JoinPolicy = (typeof joinPolicies)[number];
+
+/** Why a participant is asked to be admitted anew over its open connection. */
+export const readmissionReasons = ['lagging', 'renewal', 'compromise', 'restart'] as const;
+export type ReadmissionReason = (typeof readmissionReasons)[number];
 
 export const departureCauses = ['left', 'evicted', 'lost', 'ended'] as const;
 export type DepartureCause = (typeof departureCauses)[number];
@@ -54,6 +72,7 @@ export const endReasons = [
   'left',
   'meetingEnded',
   'evicted',
+  'superseded',
   'serverStopping',
   'protocolError',
   'tooSlow',
@@ -76,4 +95,8 @@ export const lengths = {
   publicKey: 32,
   encapsulated: 32,
   signature: 64,
+  /** SHA-256: of the epochs' chain, of a ledger's line, of a rekey's body. */
+  hash: 32,
+  challenge: 32,
+  proof: 32,
 } as const;

@@ -5,7 +5,16 @@ import { z } from 'zod';
 import { fromBase64Url } from './bytes.ts';
 import { isErrorCode } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
-import { departureCauses, endReasons, mediaKinds, meetingKinds, roles, sources, triggers } from './names.ts';
+import {
+  departureCauses,
+  endReasons,
+  mediaKinds,
+  meetingKinds,
+  readmissionReasons,
+  roles,
+  sources,
+  triggers,
+} from './names.ts';
 import { limits } from './timers.ts';
 
 const bytes = (low: number, high = low) =>
@@ -70,9 +79,12 @@ const participant = z.object({ participantId: identifier, name, role: z.enum(rol
 
 const empty = z.strictObject({});
 
+const epochAndFingerprint = z.strictObject({ epoch, fingerprint: bytes(16) });
+const identifiers = z.array(identifier).max(1_024);
+
 /** method → what is asked and what is answered. */
 export const requests = {
-  /** First message of every connection. */
+  /** A connection begins with `join`, or with `challenge` and `resume`. */
   join: {
     ask: z.strictObject({
       protocol: z.int(),
@@ -97,8 +109,38 @@ export const requests = {
       routerRtpCapabilities: rtp,
       participants: z.array(participant),
       producers: z.array(producer),
-      timers: z.object({ receiverGraceMs: z.number(), epochLifeMs: z.number() }),
+      timers: z.object({ receiverGraceMs: z.number(), epochLifeMs: z.number(), resumeWindowMs: z.number() }),
     }),
+  },
+  /** For one `resume` on this connection. */
+  challenge: { ask: empty, answer: z.object({ challenge: bytes(32) }) },
+  /** The same participant goes on over this connection; the one before is ended. */
+  resume: {
+    ask: z.strictObject({
+      protocol: z.int(),
+      meeting: identifier,
+      participantId: identifier,
+      /** KDF(resume secret, `resumeProofInput`). */
+      proof: bytes(32),
+      /** The newest epoch that is installed; null before the first. */
+      acknowledged: epochAndFingerprint.nullable(),
+      /** The epoch under which this participant seals; null before the first. */
+      confirmed: epoch.nullable(),
+      /** What this participant knows that it has: the server closes what else there is. */
+      producers: identifiers,
+      consumers: identifiers,
+    }),
+    answer: z.object({
+      participants: z.array(participant),
+      producers: z.array(producer),
+      /** What of its own the participant named and the server does not have any more. */
+      gone: z.object({ producers: z.array(identifier), consumers: z.array(identifier) }),
+    }),
+  },
+  /** After a `readmit` notice: a new ephemeral key for a new admission; nothing else changes until its welcome comes. */
+  readmit: {
+    ask: z.strictObject({ publicKey: bytes(32) }),
+    answer: z.object({ admission: bytes(1, 1_024) }),
   },
   /** Makes both transports (viewers get none for sending). */
   openMedia: {
@@ -165,6 +207,10 @@ export type ClientNotice = keyof typeof clientNotices;
 export const serverNotices = {
   /** Senders use this epoch from now on. */
   activated: z.object({ epoch, fingerprint: bytes(16), trigger: z.enum(triggers) }),
+  /** This participant is to be admitted anew, with `readmit`, over this connection. */
+  readmit: z.object({ reason: z.enum(readmissionReasons) }),
+  /** From this epoch on these participants' frames carry these leases; before the key message of that epoch. */
+  leases: z.object({ epoch, leases: z.array(z.object({ participantId: identifier, lease })) }),
   participantJoined: participant,
   participantLeft: z.object({ participantId: identifier, cause: z.enum(departureCauses) }),
   producerAdded: producer,

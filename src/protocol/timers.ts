@@ -12,7 +12,17 @@ export const timers = {
   receiverGraceMs: { default: 3_000, price: 'shorter: frames in flight are lost' },
   mintSpacingMs: { default: 250, price: 'longer: churn waits; shorter: more epochs alive at once' },
   custodianAnswerMs: { default: 1_000, price: 'shorter: a busy machine is taken for a dead custodian' },
+  intervalMs: { default: 300_000, price: 'longer: a stolen session key opens more' },
   epochLifeMs: { default: 450_000, price: 'shorter: senders stop sooner when the server is silent' },
+  freshForMs: {
+    default: 10_000,
+    price: 'longer: who joins reads back further, where the join policy is `first`',
+  },
+  renewalIntervalMs: { default: 3_600_000, price: 'longer: what was stolen from the custodian opens more' },
+  renewalSpreadMs: { default: 300_000, price: 'shorter: a renewal costs more at a time' },
+  readmitDeadlineMs: { default: 2_000, price: 'shorter: slow participants are left behind by a renewal' },
+  lagLimitMs: { default: 30_000, price: 'shorter: slow participants are admitted anew more often' },
+  resumeWindowMs: { default: 10_000, price: 'longer: a silent departure is noticed later' },
   joinTimeoutMs: { default: 10_000, price: 'shorter: slow networks cannot join' },
   pingMs: { default: 5_000, price: 'longer: a silent departure is noticed later' },
 } as const satisfies Record<string, { default: number; price: string }>;
@@ -30,6 +40,8 @@ export const limits = {
   ackQuorum: 0.98,
   /** Epochs that a participant holds at most; a sender's counters stay apart by epoch mod 256. */
   heldEpochs: 16,
+  /** Rekeys kept, as ciphertext, for those who resume; whoever lacks more is admitted anew. */
+  keptRekeys: 64,
   /** Bytes of one JSON message from a client. */
   messageBytes: 65_536,
   /** Messages that break the protocol before the connection is ended. */

@@ -41,6 +41,7 @@ const closeCodes: Readonly<Record<EndReason, number>> = {
   left: 1000,
   meetingEnded: 1000,
   evicted: 4001,
+  superseded: 4003,
   serverStopping: 1001,
   protocolError: 1002,
   tooSlow: 4002,

@@ -28,7 +28,7 @@ interface Seat {
   readonly member: Member;
 }
 
-type MemberMethod = Exclude<Method, 'join'>;
+type MemberMethod = Exclude<Method, 'join' | 'challenge' | 'resume' | 'readmit'>;
 type Table = { readonly [M in MemberMethod]: (seat: Seat, ask: Ask<M>) => Promise<Reply<M>> };
 
 const answered = <T>(answer: T): { answer: () => T } => ({ answer: () => answer });
@@ -177,12 +177,12 @@ export class Visit implements Handlers {
   }
 
   #welcome({ incarnation, member }: Seat): Answer<'join'> {
-    const { receiverGraceMs, epochLifeMs } = this.#context.timers;
+    const { receiverGraceMs, epochLifeMs, resumeWindowMs } = this.#context.timers;
     return {
       protocol: protocolVersion,
       keying: 'server',
       ...incarnation.describeFor(member),
-      timers: { receiverGraceMs, epochLifeMs },
+      timers: { receiverGraceMs, epochLifeMs, resumeWindowMs },
     };
   }
 

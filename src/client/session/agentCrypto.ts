@@ -18,6 +18,8 @@ export interface AgentCrypto<Secret, Key> {
   newRecipient(): Promise<AdmissionRecipient>;
   /** Ed25519 (RFC 8032). */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>;
+  /** SHA-256. */
+  hash(bytes: Uint8Array): Promise<Uint8Array>;
   /** Of the key tree. */
   readonly treeKeys: OpeningKeys<Uint8Array>;
   readonly frames: AsyncCrypto<Secret, Key>;

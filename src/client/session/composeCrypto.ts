@@ -34,6 +34,7 @@ export const composeCrypto = <Secret, Key>(
     }
   },
   verify,
+  hash: async (bytes) => new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', own(bytes))),
   treeKeys: createMemberKeys(),
   frames,
   wipe,

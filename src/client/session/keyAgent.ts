@@ -24,6 +24,8 @@ export interface InstalledEpoch {
   readonly epoch: EpochId;
   /** Computed from the session key that was opened, 16 bytes. */
   readonly fingerprint: Uint8Array;
+  /** 32 bytes: covers every epoch of the incarnation up to this one, and the ledger. */
+  readonly chain: Uint8Array;
   readonly trigger: Trigger;
 }
 

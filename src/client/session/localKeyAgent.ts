@@ -5,16 +5,17 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
 import {
   admissionSignatureInput,
+  chainInput,
   decodeAdmission,
   decodeRekey,
   decodeWelcome,
   encodeAdmissionTerms,
+  epochSignatureInput,
   keyMessageTypes,
-  rekeySignatureInput,
   transportSignatureInput,
 } from '../../protocol/keyMessages.ts';
-import type { AdmissionTerms } from '../../protocol/keyMessages.ts';
-import type { EpochId, Lease, StreamId, Trigger } from '../../protocol/names.ts';
+import type { AdmissionTerms, EpochHead, EpochSeal } from '../../protocol/keyMessages.ts';
+import type { EpochId, Lease, StreamId } from '../../protocol/names.ts';
 import { limits } from '../../protocol/timers.ts';
 import { TreeMember } from '../../keys/member.ts';
 import { deriveEpochKey } from '../../sframe/epochKeys.ts';
@@ -172,13 +173,14 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
   }
 
   async #welcome(message: Uint8Array): Promise<readonly InstalledEpoch[]> {
-    const welcome = decodeWelcome(message);
+    const { welcome, ...seal } = decodeWelcome(message);
     const admitted = this.#seat();
     if (this.#member !== null) {
       if (welcome.epoch <= this.#member.epoch) return this.#again(welcome.epoch);
       throw new LatchkeyError('key_message_unopened', 'a second welcome');
     }
     if (admitted.leafKey === null) throw new LatchkeyError('closed');
+    const chain = await this.#verifyEpoch(welcome, seal);
     const { member, session } = await TreeMember.open(
       this.#crypto.treeKeys,
       admitted.terms,
@@ -188,26 +190,39 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
     admitted.leafKey = null;
     this.#member = member;
     if (this.#closed) member.close();
-    return await this.#install(session, welcome);
+    return await this.#install(session, welcome, chain);
   }
 
   async #rekey(message: Uint8Array): Promise<readonly InstalledEpoch[]> {
     const { rekey, body, signature } = decodeRekey(message);
-    await this.#verify(this.#seat().signingKey, rekeySignatureInput(body), signature);
+    const chain = await this.#verifyEpoch(rekey, { digest: await this.#crypto.hash(body), signature });
     if (this.#member === null) throw new LatchkeyError('key_message_gap', 'a rekey before the welcome');
     const applied = await this.#member.apply(rekey);
     return applied.kind === 'repeat'
       ? this.#again(applied.epoch)
-      : await this.#install(applied.session, rekey);
+      : await this.#install(applied.session, rekey, chain);
+  }
+
+  /** The epoch's chain, of a head that the server signed and that goes on from the epoch before as we know it. */
+  async #verifyEpoch(head: EpochHead, { digest, signature }: EpochSeal): Promise<Uint8Array> {
+    const chain = await this.#crypto.hash(chainInput(head));
+    await this.#verify(this.#seat().signingKey, epochSignatureInput({ ...head, chain, digest }), signature);
+    const before = this.#installed.get((head.epoch - 1) as EpochId);
+    if (before !== undefined && !equalBytes(before.chain, head.previous)) {
+      throw new LatchkeyError('story_forked');
+    }
+    return chain;
   }
 
   /** Takes the session key: wiped when this resolves, whatever came of it. */
   async #install(
-    secret: Uint8Array,
-    told: { readonly epoch: EpochId; readonly trigger: Trigger; readonly fingerprint: Uint8Array },
+    session: Uint8Array,
+    told: EpochHead,
+    chain: Uint8Array,
   ): Promise<readonly InstalledEpoch[]> {
     const { terms, streams } = this.#seat();
     const { epoch, trigger } = told;
+    const secret = await this.#crypto.treeKeys.bind(session, chain);
     try {
       this.#assertOpen();
       const key = await deriveEpochKey(this.#crypto.frames, {
@@ -224,7 +239,7 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
         );
       }
       streams.install(key);
-      const installed = { epoch, fingerprint: key.fingerprint, trigger };
+      const installed = { epoch, fingerprint: key.fingerprint, chain, trigger };
       this.#installed.set(epoch, installed);
       for (const old of this.#installed.keys())
         if (this.#installed.size > limits.heldEpochs) this.#installed.delete(old);

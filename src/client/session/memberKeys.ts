@@ -1,7 +1,7 @@
 // A participant's key tree over WebCrypto, which browsers' workers and Node have alike. Keys are bytes, since the tree steps
 // them; they are overwritten when they are done with, as far as the engine has made no copies.
 
-import { sealInfo, stepInfo } from '../../keys/keyStore.ts';
+import { sealInfo, stepInfo, storyInfo } from '../../keys/keyStore.ts';
 import type { OpeningKeys } from '../../keys/keyStore.ts';
 import { lengths } from '../../protocol/names.ts';
 
@@ -23,6 +23,11 @@ export const createMemberKeys = (
   };
 
   return {
+    async bind(session, chain) {
+      const secret = await derive(session, storyInfo(chain));
+      session.fill(0);
+      return secret;
+    },
     async step(key) {
       const next = await derive(key, stepInfo);
       key.fill(0);

@@ -203,6 +203,8 @@ export class Session {
 
   readonly #notices: NoticeTable = {
     activated: (data) => this.#keys.activated(data),
+    readmit: () => undefined,
+    leases: () => undefined,
     participantJoined: (participant) => {
       if (participant.participantId === this.self.participantId) return;
       if (this.roster.join(participant)) this.#events.emit('participantJoined', participant);
