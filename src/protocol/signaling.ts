@@ -120,8 +120,11 @@ export const requests = {
       protocol: z.int(),
       meeting: identifier,
       participantId: identifier,
-      /** KDF(resume secret, `resumeProofInput`). */
-      proof: bytes(32),
+      /** KDF(resume secret, `resumeProofInput`), of each admission that the participant holds: while it is admitted anew, two. */
+      proofs: z
+        .array(z.strictObject({ lease, proof: bytes(32) }))
+        .min(1)
+        .max(2),
       /** The newest epoch that is installed; null before the first. */
       acknowledged: epochAndFingerprint.nullable(),
       /** The epoch under which this participant seals; null before the first. */
