@@ -1,11 +1,15 @@
 // The rekey machine of one meeting: when an epoch is minted, activated and retired, who is waited for, who is paused.
 //
-//            trigger (join · departure)               custodian answers            quorum, or deadline
+//            trigger (below)                          custodian answers            quorum, or deadline
 //   steady(e) ────────────▶ gathering ──window ends──▶ minting ──▶ distributing(e+1) ──▶ steady(e+1)
 //       ▲                       ▲                       │  │    outputs: activate; pause senders that do not confirm
 //       │                       └── failed: asked again ┘  │             within the grace; retire e after its own
 //       └── a trigger while minting or distributing sets "again": e+1 activates on its own deadline,
 //           then e+2 is minted as soon as its window has ended ──┘
+//
+// Triggers: join · departure · interval (`intervalMs` since the last) · operator · readmission (somebody lagged for `lagLimitMs` and
+// was admitted anew) · renewal, compromise, restart (everybody was: rekeyRound.ts). A join shares the newest epoch instead of making
+// one, where the policy allows it and nobody's key has to change; the custodian has the last word on that.
 //
 // One rekey in flight and one "again" bit (`PendingRekey` is not empty); no rekey is ever cancelled, so no pattern of churn can
 // starve one. "Again" keeps its own windows: it is minted when e+1 is active and its window has ended, so that those who come or
@@ -18,12 +22,17 @@
 //     older epochs alone: confirming those would keep nothing from the evicted, and pausing for it would only mute the slow;
 //   - a grace belongs to its epoch, not to the sender, so that the next activation renews none.
 //
+// Being admitted anew moves a participant from one lease to another in one rekey: it stays the same member, with what it
+// acknowledged and sends. When the custodian is lost nobody is in any tree, media go on under the epochs that are alive, and
+// nothing is minted until another custodian is there and everybody was asked to be admitted anew, or `readmitDeadlineMs` passed.
+//
 // Bounds, held by test/property/rekeyLaws.test.ts and reached in test/keys/rekeySenders.test.ts. With A how long the custodian
 // takes to answer (≤ `custodianAnswerMs`, else it has failed), D the ack deadline, W the cause's window, S the spacing of mints,
 // G the confirm grace, a join or departure at t is in an activated epoch by
 //      t + max(W, S, A + D) + A + D        (the inner A + D: what is left of a rekey in flight; after an eviction S = 0)
 // and G later no unpaused sender uses an epoch that the departed can derive: with the defaults and the slowest custodian that is not
-// replaced 8 s, after an eviction 3.5 s. Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again.
+// replaced 8 s, after an eviction 3.5 s. Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again;
+// a custodian that is lost adds the time until the next one is there and `readmitDeadlineMs`.
 // Whoever acknowledged an epoch opens what was sent under it until it is retired: `receiverGraceMs` after its successor's activation.
 // Sooner only if `heldEpochs` are alive already when another is minted, which takes a storm of evictions (15 in 3 s): then the
 // oldest goes, whoever still sends under it is paused first, and frames in flight under it are lost.
@@ -32,14 +41,12 @@
 // cost O(n) each. It stays what such a function is: no clock, no timer, no randomness; equal inputs at equal times give equal outputs. An
 // acknowledgement costs O(live epochs) ≤ 16; what walks over all members does so once per epoch.
 //
-// Interval, renewal, resume and the operator's triggers are other causes to gather for: inputs of their own beside join and depart.
-//
-// More than 400 lines, forty of them this header: one state and its one loop. What stands by itself is apart: rekeyEpochs.ts,
-// rekeyMember.ts, rekeyPending.ts, rekeySenders.ts.
+// More than 400 lines, fifty of them this header: one state and its one loop. What stands by itself is apart: rekeyEpochs.ts,
+// rekeyMember.ts, rekeyMints.ts, rekeyPending.ts, rekeyReadmissions.ts, rekeyRound.ts, rekeySenders.ts.
 
 import { equalBytes } from '../protocol/bytes.ts';
 import { lengths } from '../protocol/names.ts';
-import type { DepartureCause, EpochId, Lease } from '../protocol/names.ts';
+import type { DepartureCause, EpochId, JoinPolicy, Lease } from '../protocol/names.ts';
 import { limits } from '../protocol/timers.ts';
 import type { Timers } from '../protocol/timers.ts';
 import { LiveEpochs, mintedEpoch } from './rekeyEpochs.ts';
@@ -47,11 +54,13 @@ import type { LiveEpoch } from './rekeyEpochs.ts';
 import type { RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
 import { newMember, Quorum } from './rekeyMember.ts';
 import type { RekeyMember } from './rekeyMember.ts';
+import { Mints } from './rekeyMints.ts';
 import { departureWindowMs, PendingRekey } from './rekeyPending.ts';
-import type { Asked, Departure } from './rekeyPending.ts';
+import type { Departure, Moving } from './rekeyPending.ts';
+import { Readmissions } from './rekeyReadmissions.ts';
 import { RekeySenders } from './rekeySenders.ts';
 
-export type { Exposure, RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
+export type { Exposure, Move, RekeyInput, RekeyOutput, RekeyPhase } from './rekeyEvents.ts';
 
 export class RekeyMachine {
   readonly #timers: Timers;
@@ -61,24 +70,30 @@ export class RekeyMachine {
   readonly #senders = new RekeySenders({
     epochs: this.#epochs,
     tell: (output) => this.#tell(output),
-    onAllConfirmed: ({ departures }) => this.#tellExposed(departures),
+    onAllConfirmed: (live) => this.#settled(live),
   });
-  #asked: Asked | null = null;
+  readonly #mints: Mints;
+  readonly #readmissions: Readmissions;
   #quorum: Quorum | null = null;
   #nowMs = -Infinity;
-  /** Before this no mint is asked for, evictions excepted. */
-  #spacedUntilMs = -Infinity;
-  /** Before this none at all: the last one failed. */
-  #retryAtMs = -Infinity;
   #ended = false;
   #outputs: RekeyOutput[] = [];
 
-  constructor(timers: Timers) {
+  constructor(timers: Timers, joinPolicy: JoinPolicy = 'every') {
     this.#timers = timers;
+    const tell = (output: RekeyOutput): void => this.#tell(output);
+    const common = { timers, members: this.#members, pending: this.#pending, tell };
+    this.#mints = new Mints({
+      ...common,
+      joinPolicy,
+      epochs: this.#epochs,
+      readmissions: () => this.#readmissions,
+    });
+    this.#readmissions = new Readmissions({ ...common, moveOf: (member) => this.#mints.moveOf(member) });
   }
 
   get phase(): RekeyPhase {
-    if (this.#asked !== null) return 'minting';
+    if (this.#mints.asked !== null) return 'minting';
     if (this.#epochs.inFlight !== null) return 'distributing';
     return this.#pending.empty || this.#members.size === 0 ? 'steady' : 'gathering';
   }
@@ -95,7 +110,12 @@ export class RekeyMachine {
   /** When the next `tick` is due, or null while nothing waits for time. */
   nextDeadline(): number | null {
     if (this.#ended) return null;
-    const soonest = Math.min(this.#epochs.nextDeadlineMs(), this.#asked?.stalledAtMs ?? this.#mintDueMs());
+    const { asked, custodian } = this.#mints;
+    const soonest = Math.min(
+      this.#epochs.nextDeadlineMs(),
+      asked?.stalledAtMs ?? Math.min(this.#mints.dueMs(this.#nowMs), this.#readmissions.askDueMs),
+      custodian === 'up' ? this.#readmissions.beginDueMs : Infinity,
+    );
     return soonest === Infinity ? null : soonest;
   }
 
@@ -110,7 +130,8 @@ export class RekeyMachine {
     this.#outputs = [];
     if (this.#ended) {
       // The custodian's answer crossed the end: what was minted is told to be over, too.
-      if (input.kind === 'minted') this.#tell({ kind: 'retire', epoch: input.epoch });
+      if (input.kind === 'minted')
+        this.#tell({ kind: 'retire', epoch: input.epoch, acknowledged: 0, missed: 0 });
     } else {
       // What is due happens before what arrives: a deadline is not moved by whoever comes late. But nothing is told to who departs.
       if (input.kind === 'depart') this.#depart(input.lease, input.cause);
@@ -128,9 +149,15 @@ export class RekeyMachine {
     if (input.kind === 'join' && this.#members.has(input.lease)) {
       throw new RangeError(`lease ${input.lease} is here already`);
     }
+    if (
+      input.kind === 'shared' &&
+      (this.#mints.asked?.share !== true || input.epoch !== this.#epochs.newest)
+    ) {
+      throw new RangeError(`epoch ${input.epoch} was shared and nobody had asked`);
+    }
     if (input.kind !== 'minted') return;
     const { epoch, fingerprint } = input;
-    if (this.#asked === null) throw new RangeError(`epoch ${epoch} was minted and nobody had asked`);
+    if (this.#mints.asked === null) throw new RangeError(`epoch ${epoch} was minted and nobody had asked`);
     if (epoch <= (this.#epochs.newest ?? -1)) throw new RangeError(`epoch ${epoch} was minted before`);
     if (fingerprint.length !== lengths.fingerprint) {
       throw new RangeError(`"fingerprint" expected length ${lengths.fingerprint}, got ${fingerprint.length}`);
@@ -147,8 +174,19 @@ export class RekeyMachine {
         return this.#join(input.lease, input.stage);
       case 'minted':
         return this.#minted(input.epoch, input.fingerprint);
+      case 'shared':
+        return this.#shared(input.epoch);
       case 'mintFailed':
         return this.#mintFailed();
+      case 'rekey':
+        return this.#demanded(input.reason);
+      case 'readmitted':
+        if (this.#mints.custodian === 'lost') return;
+        return this.#readmissions.readmitted(input.lease, input.newLease, this.#nowMs);
+      case 'custodianLost':
+        return this.#custodianLost();
+      case 'custodianBack':
+        return this.#custodianBack();
       case 'acknowledged':
         return this.#acknowledged(input.lease, input.epoch, input.fingerprint);
       case 'confirmed':
@@ -169,6 +207,8 @@ export class RekeyMachine {
 
   #join(lease: Lease, stage: boolean): void {
     this.#members.set(lease, newMember(lease, stage));
+    // Admitted by a custodian that is gone: asked anew with everybody.
+    if (this.#mints.custodian === 'lost') return;
     this.#pending.join(lease, this.#nowMs + this.#timers.joinWindowMs);
   }
 
@@ -176,13 +216,18 @@ export class RekeyMachine {
     const member = this.#members.get(lease);
     if (member === undefined) return;
     this.#members.delete(lease);
-    if (member.firstEpoch === null && this.#pending.withdraw(lease)) {
-      this.#tell({ kind: 'withdrawn', lease });
+    this.#readmissions.gone(member);
+    const { asked } = this.#mints;
+    const askedFor = asked?.newcomers.includes(lease) === true || this.#mints.moveOf(member) !== undefined;
+    if (!member.given && !askedFor) {
+      // Of one whose custodian was lost nothing waits any more.
+      if (this.#pending.withdraw(lease)) this.#tell({ kind: 'withdrawn', lease });
     } else {
-      for (const live of this.#epochs.unacknowledgedBy(member)) live.missing--;
+      this.#epochs.release(member);
       this.#quorum?.release(member);
       this.#senders.drop(member);
-      const departure = { lease, cause, cutAtMs: this.#nowMs, exposed: false };
+      const treeLease = member.inTree || askedFor ? lease : null;
+      const departure = { lease, treeLease, cause, cutAtMs: this.#nowMs, epoch: null, exposed: false };
       this.#pending.depart(departure, this.#nowMs + departureWindowMs(this.#timers, member.stage, cause));
       if (cause === 'evicted') this.#hasten();
     }
@@ -199,64 +244,142 @@ export class RekeyMachine {
   /** Nobody can send before a join brings the next mint, which leaves all these out: their exposure is over. */
   #emptied(): void {
     this.#pending.calm();
+    this.#readmissions.clear();
+    this.#mints.emptied();
     this.#tellExposed([
       ...(this.#epochs.inFlight?.departures ?? []),
-      ...(this.#asked?.departures ?? []),
+      ...(this.#mints.asked?.departures ?? []),
       ...this.#pending.departures(),
     ]);
   }
 
   // Minting
 
-  #mintDueMs(): number {
-    if (this.#epochs.inFlight !== null) return Infinity;
-    const spacedUntilMs = this.#pending.evicts ? -Infinity : this.#spacedUntilMs;
-    return Math.max(this.#pending.dueAtMs, spacedUntilMs, this.#retryAtMs);
-  }
-
-  #mint(): void {
-    const asked = this.#pending.take(this.#nowMs, this.#nowMs + this.#timers.custodianAnswerMs);
-    this.#asked = asked;
-    this.#spacedUntilMs = this.#nowMs + this.#timers.mintSpacingMs;
-    const departures = asked.departures.map(({ lease }) => lease);
-    this.#tell({ kind: 'mint', joins: asked.joins, departures, trigger: asked.trigger });
-  }
-
   #minted(epoch: EpochId, fingerprint: Uint8Array): void {
-    const asked = this.#asked;
+    const asked = this.#mints.answered('minted', this.#nowMs);
     if (asked === null) return;
-    this.#asked = null;
+    this.#readmissions.minted(asked, this.#nowMs);
+    this.#leaveBehind(asked.leftBehind, epoch);
+    this.#move(asked.moving);
+    for (const departure of asked.departures) departure.epoch = epoch;
     const { ackDeadlineMs, ackDeadlineEvictedMs } = this.#timers;
     const hasty = asked.evicts || this.#pending.evicts;
     const ackMs = hasty ? Math.min(ackDeadlineMs, ackDeadlineEvictedMs) : ackDeadlineMs;
     const live = mintedEpoch(epoch, fingerprint, asked, this.#nowMs + ackMs);
-    this.#awaitMembers(live);
     this.#epochs.add(live);
+    this.#give(live, [...asked.newcomers, ...asked.moving.map(({ to }) => to)]);
+    this.#awaitMembers(live);
     if (this.#epochs.size > limits.heldEpochs) this.#retireOldest();
+    const behind = asked.leftBehind.filter((member) => this.#members.get(member.lease) === member);
+    if (asked.round !== null && behind.length > 0) {
+      // What they answered may have crossed the rekey that left them out.
+      const leases = behind.map(({ lease }) => lease);
+      this.#tell({ kind: 'readmit', leases, reason: asked.round.reason });
+    }
+  }
+
+  /** Those who are still here: the joins have a leaf, and begin with this epoch. */
+  #give(live: LiveEpoch, joins: readonly Lease[]): void {
+    for (const lease of joins) {
+      const member = this.#members.get(lease);
+      if (member === undefined) continue;
+      member.inTree = true;
+      member.given = true;
+      if (member.firstEpoch !== null) continue;
+      member.firstEpoch = live.epoch;
+      live.newcomers.push(member);
+    }
   }
 
   #awaitMembers(live: LiveEpoch): void {
-    for (const lease of live.joins) {
-      const newcomer = this.#members.get(lease);
-      if (newcomer !== undefined) newcomer.firstEpoch = live.epoch;
-    }
     const quorum = new Quorum(live.epoch);
     for (const member of this.#members.values()) {
       member.awaitedAs = null;
       if (member.firstEpoch === null) continue;
+      live.holders++;
       live.missing++;
       if (!member.lagging) quorum.await(member);
     }
     this.#quorum = quorum;
   }
 
+  /** Newcomers of an epoch that was there before: nobody waits for them, they start when they have acknowledged it. */
+  #shared(epoch: EpochId): void {
+    const asked = this.#mints.answered('shared', this.#nowMs);
+    const live = this.#epochs.find(epoch);
+    if (asked === null || live === undefined) return;
+    const before = live.newcomers.length;
+    this.#give(live, asked.newcomers);
+    const came = live.newcomers.length - before;
+    live.holders += came;
+    live.missing += came;
+  }
+
   #mintFailed(): void {
-    const asked = this.#asked;
+    const asked = this.#mints.failed(this.#nowMs);
     if (asked === null) return;
-    this.#asked = null;
-    this.#retryAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
     const dueAtMs = this.#members.size === 0 ? Infinity : this.#nowMs;
     for (const lease of this.#pending.restore(asked, dueAtMs)) this.#tell({ kind: 'withdrawn', lease });
+    this.#readmissions.restore(asked, this.#nowMs);
+  }
+
+  #demanded(reason: 'operator' | 'compromise'): void {
+    if (this.#members.size === 0) return;
+    if (reason === 'operator') this.#pending.demand(this.#nowMs);
+    else if (this.#mints.custodian === 'up') this.#readmissions.start('compromise', this.#nowMs);
+  }
+
+  /** Before anybody is given the new epoch. */
+  #move(moving: readonly Moving[]): void {
+    for (const { member, from, to } of moving) {
+      if (this.#members.get(from) !== member) {
+        // Gone meanwhile: it is the new lease that has to leave the tree.
+        this.#pending.departedAs(from, to);
+        continue;
+      }
+      this.#members.delete(from);
+      member.lease = to;
+      member.next = null;
+      this.#members.set(to, member);
+    }
+  }
+
+  /** No key of theirs opens this epoch: they acknowledge nothing more until they are admitted anew. */
+  #leaveBehind(members: readonly RekeyMember[], epoch: EpochId): void {
+    for (const member of members) {
+      if (this.#members.get(member.lease) !== member) {
+        // Gone meanwhile, and out of the tree with this mint.
+        this.#pending.departedWithoutLeaf(member.lease, true);
+        continue;
+      }
+      this.#epochs.release(member);
+      member.firstEpoch = null;
+      member.inTree = false;
+      this.#readmissions.lagsNoMore(member);
+      if (member.lagging) continue;
+      member.lagging = true;
+      this.#tell({ kind: 'lagging', lease: member.lease, epoch });
+    }
+  }
+
+  // Losing the custodian
+
+  #custodianLost(): void {
+    const asked = this.#mints.custodianLost();
+    if (asked !== null) {
+      this.#pending.restore(asked, this.#nowMs);
+      for (const { member, from } of asked.moving)
+        if (!member.given) this.#pending.departedWithoutLeaf(from, false);
+    }
+    this.#pending.forgetAdmissions();
+    this.#readmissions.custodianLost();
+    for (const member of this.#members.values()) member.inTree = false;
+  }
+
+  #custodianBack(): void {
+    if (this.#mints.custodian !== 'lost') return;
+    this.#mints.custodianBack();
+    if (this.#members.size > 0) this.#readmissions.start('restart', this.#nowMs);
   }
 
   // Acknowledging
@@ -270,7 +393,8 @@ export class RekeyMachine {
       this.#tell({ kind: 'mismatch', lease, epoch });
       return;
     }
-    if (live === undefined || member.firstEpoch === null || epoch <= member.acknowledged) return;
+    if (live === undefined || member.firstEpoch === null || epoch < member.firstEpoch) return;
+    if (epoch <= member.acknowledged) return;
     for (const older of this.#epochs.unacknowledgedBy(member)) if (older.epoch <= epoch) older.missing--;
     if (!live.active) this.#quorum?.acknowledge(member);
     member.acknowledged = epoch;
@@ -278,6 +402,7 @@ export class RekeyMachine {
     if (active === null) return;
     if (member.lagging && epoch >= active.epoch) {
       member.lagging = false;
+      this.#readmissions.lagsNoMore(member);
       this.#tell({ kind: 'caughtUp', lease, epoch });
     }
     if (member.firstEpoch <= active.epoch) this.#start(member);
@@ -296,6 +421,7 @@ export class RekeyMachine {
       const given = member.firstEpoch !== null && member.firstEpoch <= live.epoch;
       if (!given || member.acknowledged >= live.epoch || member.lagging) continue;
       member.lagging = true;
+      this.#readmissions.lags(member, this.#nowMs);
       this.#quorum?.release(member);
       this.#tell({ kind: 'lagging', lease: member.lease, epoch: live.epoch });
     }
@@ -321,12 +447,19 @@ export class RekeyMachine {
       trigger,
       by,
       tookMs: this.#nowMs - live.askedAtMs,
+      acknowledged: live.holders - live.missing,
+      missed: live.missing,
     });
-    for (const lease of live.joins) {
-      const newcomer = this.#members.get(lease);
-      if (newcomer !== undefined && newcomer.acknowledged >= epoch) this.#start(newcomer);
+    for (const newcomer of live.newcomers) {
+      const here = this.#members.get(newcomer.lease) === newcomer;
+      if (here && newcomer.acknowledged >= epoch) this.#start(newcomer);
     }
-    if (live.behind === 0) this.#tellExposed(live.departures);
+    if (live.behind === 0) this.#settled(live);
+  }
+
+  #settled({ epoch, departures }: LiveEpoch): void {
+    this.#tell({ kind: 'settled', epoch });
+    this.#tellExposed(departures);
   }
 
   #confirmed(lease: Lease, epoch: EpochId): void {
@@ -349,12 +482,20 @@ export class RekeyMachine {
   #tellExposed(departures: readonly Departure[]): void {
     const ended = departures.filter(({ exposed }) => !exposed);
     if (ended.length === 0) return;
-    for (const departure of ended) departure.exposed = true;
-    const exposures = ended.map(({ lease, cause, cutAtMs }) => ({
-      lease,
-      cause,
-      exposureMs: this.#nowMs - cutAtMs,
-    }));
+    const exposures = ended.map((departure) => {
+      departure.exposed = true;
+      const { lease, cause, cutAtMs, epoch } = departure;
+      const live = epoch === null ? undefined : this.#epochs.find(epoch);
+      return {
+        lease,
+        cause,
+        exposureMs: this.#nowMs - cutAtMs,
+        epoch,
+        acknowledged: live === undefined ? 0 : live.holders - live.missing,
+        missed: live?.missing ?? 0,
+        paused: this.#senders.paused,
+      };
+    });
     this.#tell({ kind: 'exposed', departures: exposures });
   }
 
@@ -369,16 +510,20 @@ export class RekeyMachine {
       if (live.behind > 0 && live.confirmByMs <= this.#nowMs) this.#senders.pauseBehind(live);
     }
     while ((this.#epochs.all[0]?.retireAtMs ?? Infinity) <= this.#nowMs) this.#retireOldest();
-    if (this.#asked !== null && this.#asked.stalledAtMs <= this.#nowMs) {
-      this.#asked.stalledAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
-      this.#tell({ kind: 'custodianStalled', waitedMs: this.#nowMs - this.#asked.askedAtMs });
+    const { asked, custodian } = this.#mints;
+    if (custodian === 'up') this.#readmissions.begin(this.#nowMs);
+    if (asked !== null && asked.stalledAtMs <= this.#nowMs) {
+      asked.stalledAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
+      this.#tell({ kind: 'custodianStalled', waitedMs: this.#nowMs - asked.askedAtMs });
     }
   }
 
   #proceed(): void {
     if (this.#ended) return;
     this.#activateIfMet();
-    if (this.#asked === null && this.#mintDueMs() <= this.#nowMs) this.#mint();
+    // While a mint is in flight nobody is asked: an answer could not be told from one to what was asked before.
+    if (this.#mints.asked === null) this.#readmissions.ask(this.#nowMs);
+    if (this.#mints.dueMs(this.#nowMs) <= this.#nowMs) this.#mints.ask(this.#nowMs);
   }
 
   /** Nobody can open its frames any more, so nobody may go on sending them, whatever the grace. */
@@ -387,19 +532,21 @@ export class RekeyMachine {
     if (oldest === undefined) return;
     if (next !== undefined && next.behind > 0) this.#senders.pauseBehind(next);
     this.#epochs.dropOldest();
-    this.#tell({ kind: 'retire', epoch: oldest.epoch });
+    const { epoch, holders, missing } = oldest;
+    this.#tell({ kind: 'retire', epoch, acknowledged: holders - missing, missed: missing });
   }
 
   #end(): void {
     this.#ended = true;
     this.#tellExposed([
       ...this.#epochs.all.flatMap(({ departures }) => departures),
-      ...(this.#asked?.departures ?? []),
+      ...(this.#mints.asked?.departures ?? []),
       ...this.#pending.departures(),
     ]);
     this.#senders.clear();
     this.#members.clear();
-    this.#asked = null;
+    this.#readmissions.clear();
+    this.#mints.end();
     while (this.#epochs.size > 0) this.#retireOldest();
   }
 }

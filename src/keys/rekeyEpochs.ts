@@ -1,6 +1,6 @@
 // The epochs that somebody may still open: at most the one in flight, the active one, and those within the receivers' grace.
 
-import type { EpochId, Lease, Trigger } from '../protocol/names.ts';
+import type { EpochId, Trigger } from '../protocol/names.ts';
 import type { Timers } from '../protocol/timers.ts';
 import type { RekeyMember } from './rekeyMember.ts';
 import type { Asked, Departure } from './rekeyPending.ts';
@@ -11,13 +11,15 @@ export interface LiveEpoch {
   readonly trigger: Trigger;
   readonly askedAtMs: number;
   /** Those whose first epoch it is. */
-  readonly joins: readonly Lease[];
+  readonly newcomers: RekeyMember[];
   /** Those who cannot derive it and could derive the one before. */
   readonly departures: readonly Departure[];
   /** It leaves an evicted one out: its senders have less time to confirm. */
   readonly evicts: boolean;
   active: boolean;
-  /** Members that have not acknowledged it, or a later one. */
+  /** Members to whom it was given. */
+  holders: number;
+  /** Of these, those that have not acknowledged it, or a later one. */
   missing: number;
   /** Running senders that have not confirmed it, or a later one; counted from its activation on. */
   behind: number;
@@ -29,17 +31,18 @@ export interface LiveEpoch {
 export const mintedEpoch = (
   epoch: EpochId,
   fingerprint: Uint8Array,
-  { trigger, askedAtMs, joins, departures, evicts }: Asked,
+  { trigger, askedAtMs, departures, evicts }: Asked,
   ackByMs: number,
 ): LiveEpoch => ({
   epoch,
   fingerprint: fingerprint.slice(),
   trigger,
   askedAtMs,
-  joins,
+  newcomers: [],
   departures,
   evicts,
   active: false,
+  holders: 0,
   missing: 0,
   behind: 0,
   ackByMs,
@@ -105,6 +108,14 @@ export class LiveEpochs {
     for (const live of this.#epochs) {
       if (live.epoch >= firstEpoch && live.epoch > acknowledged) yield live;
     }
+  }
+
+  /** The member is counted no more by those that it was given. */
+  release(member: RekeyMember): void {
+    const { firstEpoch } = member;
+    if (firstEpoch === null) return;
+    for (const live of this.unacknowledgedBy(member)) live.missing--;
+    for (const live of this.#epochs) if (live.epoch >= firstEpoch) live.holders--;
   }
 
   /** Those that count the running sender among the `behind`. */

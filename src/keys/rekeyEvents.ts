@@ -111,7 +111,7 @@ export type RekeyOutput =
   /** It was told another story, or tells one: the acknowledgement counts for nothing. */
   | { readonly kind: 'mismatch'; readonly lease: Lease; readonly epoch: EpochId }
   | { readonly kind: 'exposed'; readonly departures: readonly Exposure[] }
-  /** The last unpaused sender confirmed this epoch; told once for each that is activated, unless a later one was first. */
+  /** The last unpaused sender confirmed this epoch; told once for each that is activated. */
   | { readonly kind: 'settled'; readonly epoch: EpochId }
   /** Nobody opens frames of this epoch any more. */
   | {

@@ -4,16 +4,23 @@ import type { EpochId, Lease } from '../protocol/names.ts';
 import { limits } from '../protocol/timers.ts';
 
 export interface RekeyMember {
-  readonly lease: Lease;
+  /** Changes when it is admitted anew, with the mint that moves it. */
+  lease: Lease;
   /** Its role may produce. */
   readonly stage: boolean;
+  /** Its leaf is in the custodian's tree: the next rekey is sealed to it. */
+  inTree: boolean;
+  /** It was given an epoch's key at least once: its going takes a rekey. */
+  given: boolean;
+  /** Admitted anew: waits at the custodian to take the place of `lease`. */
+  next: Lease | null;
   /** It has producers. */
   sends: boolean;
   /** It has producers and the server lets them run. Then its `confirmed` is the active epoch, or the grace is not over. */
   running: boolean;
   started: boolean;
   lagging: boolean;
-  /** Null until a mint that names it was answered. */
+  /** Of those that it can acknowledge; null until a mint that names it was answered, and again when a renewal left it behind. */
   firstEpoch: EpochId | null;
   /** The highest epoch; −1 before the first. */
   acknowledged: number;
@@ -25,6 +32,9 @@ export interface RekeyMember {
 export const newMember = (lease: Lease, stage: boolean): RekeyMember => ({
   lease,
   stage,
+  inTree: false,
+  given: false,
+  next: null,
   sends: false,
   running: false,
   started: false,

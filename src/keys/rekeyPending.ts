@@ -1,21 +1,41 @@
 // What the next mint will carry, and when it is due: each cause fixes a time on arrival, and later ones can only bring it forward.
 
-import type { DepartureCause, Lease, Trigger } from '../protocol/names.ts';
+import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
 import type { Timers } from '../protocol/timers.ts';
+import type { RekeyMember } from './rekeyMember.ts';
+import type { ReadmissionRound } from './rekeyRound.ts';
 
 export interface Departure {
+  /** When it departed: by which its exposure is told. */
   readonly lease: Lease;
+  /** What the custodian's tree still has of it; null for nothing. */
+  treeLease: Lease | null;
   readonly cause: DepartureCause;
   readonly cutAtMs: number;
+  /** The first epoch that it cannot derive, once that is minted. */
+  epoch: EpochId | null;
   /** Its exposure has been told. */
   exposed: boolean;
 }
 
+/** Somebody on the way from one lease to another. */
+export interface Moving {
+  readonly member: RekeyMember;
+  readonly from: Lease;
+  readonly to: Lease;
+}
+
 /** The mint that the custodian is asked for. */
 export interface Asked {
-  readonly joins: readonly Lease[];
+  readonly newcomers: readonly Lease[];
+  readonly moving: readonly Moving[];
   readonly departures: readonly Departure[];
+  /** Of a renewal: without a key from this mint on. */
+  readonly leftBehind: readonly RekeyMember[];
+  readonly round: ReadmissionRound | null;
+  readonly demanded: boolean;
   readonly evicts: boolean;
+  readonly share: boolean;
   readonly trigger: Trigger;
   readonly askedAtMs: number;
   /** When its answer is overdue, next. */
@@ -31,11 +51,17 @@ export const departureWindowMs = (timers: Timers, stage: boolean, cause: Departu
 export class PendingRekey {
   readonly #joins = new Set<Lease>();
   readonly #departures = new Map<Lease, Departure>();
+  /** Admitted anew each for itself, or waiting for the round to which they belong. */
+  readonly #moves = new Set<RekeyMember>();
+  /** The operator asked. */
+  #demanded = false;
   #dueAtMs = Infinity;
   #evicts = false;
 
   get empty(): boolean {
-    return this.#joins.size === 0 && this.#departures.size === 0;
+    return (
+      this.#joins.size === 0 && this.#departures.size === 0 && !this.#demanded && this.#dueAtMs === Infinity
+    );
   }
 
   /** When the last of its windows that may still be shortened ends; Infinity while nothing waits. */
@@ -45,6 +71,11 @@ export class PendingRekey {
 
   get evicts(): boolean {
     return this.#evicts;
+  }
+
+  /** Nobody's key has to change. */
+  get onlyJoins(): boolean {
+    return this.#joins.size > 0 && this.#departures.size === 0 && !this.#demanded;
   }
 
   departures(): IterableIterator<Departure> {
@@ -62,10 +93,26 @@ export class PendingRekey {
     this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
   }
 
+  /** `dueAtMs`: Infinity for one of a round, which has a time of its own. */
+  move(member: RekeyMember, dueAtMs: number): void {
+    this.#moves.add(member);
+    this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
+  }
+
+  demand(nowMs: number): void {
+    this.#demanded = true;
+    this.#dueAtMs = Math.min(this.#dueAtMs, nowMs);
+  }
+
+  dropMove(member: RekeyMember): void {
+    this.#moves.delete(member);
+    this.#calmIfEmpty();
+  }
+
   /** True if the lease was waiting for a mint that never came. */
   withdraw(lease: Lease): boolean {
     const waited = this.#joins.delete(lease);
-    if (this.empty) this.calm();
+    this.#calmIfEmpty();
     return waited;
   }
 
@@ -73,17 +120,79 @@ export class PendingRekey {
   calm(): void {
     this.#dueAtMs = Infinity;
     this.#evicts = false;
+    this.#demanded = false;
   }
 
-  take(nowMs: number, stalledAtMs: number): Asked {
-    const joins = [...this.#joins];
+  /** What waited at a custodian that is gone waits no more; what departed is in no tree. */
+  forgetAdmissions(): void {
+    this.#joins.clear();
+    this.#moves.clear();
+    for (const departure of this.#departures.values()) departure.treeLease = null;
+    this.#calmIfEmpty();
+  }
+
+  /** While a mint was in flight that gave it this lease. */
+  departedAs(lease: Lease, treeLease: Lease): void {
+    const departure = this.#departures.get(lease);
+    if (departure !== undefined) departure.treeLease = treeLease;
+  }
+
+  /** Nothing of it is in the tree. Where it was never given a key, either, it is no departure. */
+  departedWithoutLeaf(lease: Lease, given: boolean): void {
+    const departure = this.#departures.get(lease);
+    if (departure !== undefined) departure.treeLease = null;
+    if (!given) this.#departures.delete(lease);
+    this.#calmIfEmpty();
+  }
+
+  #calmIfEmpty(): void {
+    const something = this.#joins.size + this.#departures.size + this.#moves.size > 0 || this.#demanded;
+    if (!something) this.calm();
+  }
+
+  /** `round`: one that is due; its members move with this mint, those of one that is not stay. */
+  take(
+    nowMs: number,
+    {
+      round,
+      waiting,
+      share,
+      stalledAtMs,
+    }: {
+      readonly round: ReadmissionRound | null;
+      /** A round that is not due. */
+      readonly waiting: ReadmissionRound | null;
+      readonly share: boolean;
+      readonly stalledAtMs: number;
+    },
+  ): Asked {
+    const moving: Moving[] = [];
+    for (const member of this.#moves) {
+      if (member.next === null || waiting?.has(member) === true) continue;
+      moving.push({ member, from: member.lease, to: member.next });
+      // Whoever moves before it ever joined comes with its new lease alone.
+      this.#joins.delete(member.lease);
+      this.#moves.delete(member);
+    }
+    const newcomers = [...this.#joins];
     const departures = [...this.#departures.values()];
-    const trigger = departures.length === 0 ? 'join' : joins.length === 0 ? 'departure' : 'joinAndDeparture';
-    const evicts = this.#evicts;
+    const asked: Asked = {
+      newcomers,
+      moving,
+      departures,
+      leftBehind: round?.missing ?? [],
+      round,
+      demanded: this.#demanded,
+      evicts: this.#evicts,
+      share,
+      trigger: round?.reason ?? triggerOf(newcomers.length, departures.length, moving.length, this.#demanded),
+      askedAtMs: nowMs,
+      stalledAtMs,
+    };
     this.#joins.clear();
     this.#departures.clear();
     this.calm();
-    return { joins, departures, evicts, trigger, askedAtMs: nowMs, stalledAtMs };
+    return asked;
   }
 
   /**
@@ -92,12 +201,14 @@ export class PendingRekey {
    */
   restore(asked: Asked, dueAtMs: number): Lease[] {
     const gone: Lease[] = [];
-    for (const lease of asked.joins) {
+    for (const lease of asked.newcomers) {
       if (this.#departures.delete(lease)) gone.push(lease);
       else this.#joins.add(lease);
     }
     for (const departure of asked.departures) this.#departures.set(departure.lease, departure);
-    this.#dueAtMs = this.empty ? Infinity : Math.min(this.#dueAtMs, dueAtMs);
+    this.#demanded ||= asked.demanded;
+    this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
+    this.#calmIfEmpty();
     // Anew: the evicted may have been one who never had a key, or all may have left meanwhile.
     this.#evicts = [...this.#departures.values()].some(
       ({ cause, exposed }) => cause === 'evicted' && !exposed,
@@ -105,3 +216,10 @@ export class PendingRekey {
     return gone;
   }
 }
+
+const triggerOf = (newcomers: number, departures: number, moves: number, demanded: boolean): Trigger => {
+  if (newcomers > 0) return departures > 0 ? 'joinAndDeparture' : 'join';
+  if (departures > 0) return 'departure';
+  if (demanded) return 'operator';
+  return moves > 0 ? 'readmission' : 'interval';
+};

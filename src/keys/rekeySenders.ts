@@ -16,6 +16,8 @@ interface Surroundings {
 export class RekeySenders {
   readonly #at: Surroundings;
   readonly #running = new Set<RekeyMember>();
+  /** Told so, since they did not confirm in time. */
+  readonly #paused = new Set<RekeyMember>();
 
   constructor(at: Surroundings) {
     this.#at = at;
@@ -23,6 +25,10 @@ export class RekeySenders {
 
   get running(): number {
     return this.#running.size;
+  }
+
+  get paused(): number {
+    return this.#paused.size;
   }
 
   /** Only of an epoch that is active or was, and whose key it acknowledged: who was told another story confirms nothing. */
@@ -45,11 +51,13 @@ export class RekeySenders {
     if (member.running || active === null || member.confirmed < active.epoch) return;
     member.running = true;
     this.#running.add(member);
+    this.#paused.delete(member);
     this.#at.tell({ kind: 'resume', lease: member.lease, epoch: active.epoch });
   }
 
   /** Its last producer is closed. */
   idle(member: RekeyMember): void {
+    this.#paused.delete(member);
     if (!member.running) return;
     this.#tellPaused(member, 'idle');
     this.drop(member);
@@ -57,6 +65,7 @@ export class RekeySenders {
 
   /** It is not waited for any more. */
   drop(member: RekeyMember): void {
+    this.#paused.delete(member);
     if (!member.running) return;
     member.running = false;
     this.#running.delete(member);
@@ -68,11 +77,13 @@ export class RekeySenders {
       if (member.confirmed >= live.epoch) continue;
       this.#tellPaused(member, 'unconfirmed');
       this.drop(member);
+      this.#paused.add(member);
     }
   }
 
   clear(): void {
     this.#running.clear();
+    this.#paused.clear();
   }
 
   #tellPaused({ lease }: RekeyMember, why: 'unconfirmed' | 'idle'): void {
