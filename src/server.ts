@@ -15,6 +15,7 @@ import { closeHttpServer, createHttpServer, listen } from './http/listen.ts';
 import { isLoopbackHost } from './http/loopback.ts';
 import { MediaWorkers } from './media/workers.ts';
 import { MeetingDirectory } from './meeting/directory.ts';
+import { LedgerStore } from './meeting/ledgerStore.ts';
 import type { MeetingEvents } from './meeting/meetingContext.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { Metrics } from './observe/metrics.ts';
@@ -83,6 +84,9 @@ const start = async (
   const tokens = new TokenService(ensureTokenKey(data), config.tokens);
   const metrics = createMetrics({ version: packageVersion });
 
+  // Before whatever writes into it, so that it is closed after that.
+  const ledgers = startLedgers(config, data, { metrics, log });
+  undoing.add(() => ledgers.close());
   const keeper = await startKeys(config, data, log);
   undoing.add(() => keeper.close());
   const workers = await startMedia(config, log);
@@ -114,6 +118,7 @@ const start = async (
     access: { secret: api.secret, pageOverLoopback: allowsPageOverLoopback(config) },
     tokens,
     meetings: directory,
+    ledgers,
     bodyBytes: config.http.bodyBytes,
     metrics,
     version: packageVersion,
@@ -173,6 +178,27 @@ const startKeys = async (config: Config, data: string, log: Logger): Promise<Cus
     log,
   });
 };
+
+const startLedgers = (
+  config: Config,
+  data: string,
+  { metrics, log }: { metrics: Metrics; log: Logger },
+): LedgerStore =>
+  new LedgerStore({
+    folder: resolve(data, 'ledgers'),
+    keepDays: config.ledger.keepDays,
+    now: () => Date.now(),
+    onFailed: (error) => {
+      metrics.ledgerFailures.inc();
+      log.error(
+        { event: 'ledger.failed', code: error.code, err: error },
+        'a ledger is not kept as it should be',
+      );
+    },
+    onSwept: (removed) => {
+      if (removed > 0) log.info({ event: 'ledger.swept', removed }, 'old ledgers removed');
+    },
+  });
 
 const startMedia = ({ media }: Config, log: Logger): Promise<MediaWorkers> =>
   MediaWorkers.start({ ...media, workerBin: media.workerBinary }, log);

@@ -50,6 +50,7 @@ export const configShape = z.strictObject({
   }),
   api: z.strictObject({ secret: optionalSecret(), secretFile: optionalPath(), pageOverLoopback: flag() }),
   data: z.strictObject({ directory: path() }),
+  ledger: z.strictObject({ keepDays: wholeNumber(1, 36_500) }),
   log: z.strictObject({ level: word(...logLevels), pretty: autoFlag() }),
   tokens: z.strictObject({
     defaultTtlSeconds: wholeNumber(1, 31_536_000),

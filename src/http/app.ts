@@ -5,6 +5,8 @@ import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createAccess } from './access.ts';
 import type { AccessSettings } from './access.ts';
+import { mountLedgers } from './ledgers.ts';
+import type { LedgersApi } from './ledgers.ts';
 import { mountMeetings } from './meetings.ts';
 import type { MeetingsApi } from './meetings.ts';
 import { mountOperations } from './operations.ts';
@@ -13,7 +15,7 @@ import { mountPages, securityHeaders } from './pages.ts';
 import { answerProblems, noSuchRoute } from './problems.ts';
 import { recordRequests } from './requestRecord.ts';
 
-export interface AppOptions extends Operations, Omit<MeetingsApi, 'access'> {
+export interface AppOptions extends Operations, Omit<MeetingsApi & LedgersApi, 'access'> {
   readonly access: AccessSettings;
   readonly log: Logger;
   readonly trustedProxies: readonly string[];
@@ -33,7 +35,9 @@ export const createApp = (options: AppOptions): Express => {
 
   app.use(recordRequests(options.log, options.metrics), securityHeaders(options.tls));
   mountOperations(app, options);
-  mountMeetings(app, { ...options, access: createAccess(options.access) });
+  const access = createAccess(options.access);
+  mountMeetings(app, { ...options, access });
+  mountLedgers(app, { ...options, access });
   mountPages(app, options.pages);
   app.use(noSuchRoute, answerProblems(options.log));
   return app;

@@ -106,6 +106,14 @@ const custodianMetrics = (registers: Registry[]) => ({
   }),
 });
 
+const ledgerMetrics = (registers: Registry[]) => ({
+  ledgerFailures: new Counter({
+    name: 'latchkey_ledger_failures_total',
+    help: 'Times that a ledger could not be written or an old one not removed; the meetings went on.',
+    registers,
+  }),
+});
+
 const serverMetrics = (registers: Registry[]) => ({
   workers: new Gauge({
     name: 'latchkey_media_workers',
@@ -166,6 +174,7 @@ export const createMetrics = ({ version, process: ofProcess = true }: MetricsOpt
     ...meetingMetrics(registers),
     ...keyMetrics(registers),
     ...custodianMetrics(registers),
+    ...ledgerMetrics(registers),
     ...serverMetrics(registers),
     contentType: registry.contentType,
     /** `collect` sets, before each scrape, what is cheaper to ask for than to follow. It does not reject. */

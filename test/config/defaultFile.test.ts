@@ -35,6 +35,7 @@ test('default.yaml holds every setting, and nothing else', () => {
 const units: readonly (readonly [ending: RegExp, unit: RegExp])[] = [
   [/Ms$/, /^ milliseconds/],
   [/Seconds$/, /^ seconds/],
+  [/Days$/, /^ days/],
   [/Bytes$/, /^ bytes/],
   [/Bitrate$/, /^ bits a second/],
   [/(port|portBase)$/, /port/],

@@ -15,6 +15,7 @@ import { closeHttpServer, createHttpServer, listen } from '../../src/http/listen
 import type { Meetings, MeetingSummary } from '../../src/http/meetings.ts';
 import type { Readiness } from '../../src/http/operations.ts';
 import { createLog } from '../../src/observe/log.ts';
+import { LedgerStore } from '../../src/meeting/ledgerStore.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { Secret } from '../../src/observe/secret.ts';
 import { LatchkeyError } from '../../src/protocol/errors.ts';
@@ -111,6 +112,7 @@ export interface TestServer {
   readonly port: number;
   readonly server: Server;
   readonly meetings: ListedMeetings;
+  readonly ledgers: LedgerStore;
   readonly tokens: TokenService;
   readonly signingKey: Uint8Array;
   /** What was logged, a line each. */
@@ -148,6 +150,12 @@ const startIn = async (
   }
   const lines: string[] = [];
   const meetings = new ListedMeetings();
+  const ledgers = new LedgerStore({
+    folder: join(folder, 'ledgers'),
+    keepDays: config.ledger.keepDays,
+    now: () => Date.now(),
+    onFailed: (error) => void lines.push(error.message),
+  });
   const tokens = new TokenService(new Secret(randomBytes(32)), config.tokens);
   const signingKey = randomBytes(32);
   const http = { ...config.http, maxConnections: config.limits.connections };
@@ -155,6 +163,7 @@ const startIn = async (
     access: { secret: new Secret(apiSecret), pageOverLoopback: allowsPageOverLoopback(config) },
     tokens,
     meetings,
+    ledgers,
     bodyBytes: config.http.bodyBytes,
     metrics: createMetrics({ version: '1.2.3' }),
     version: '1.2.3',
@@ -172,6 +181,7 @@ const startIn = async (
     port: Number(new URL(url).port),
     server,
     meetings,
+    ledgers,
     tokens,
     signingKey,
     lines,
@@ -179,6 +189,7 @@ const startIn = async (
     ask: (path, asked) => ask(`${url}${path}`, asked),
     close: async () => {
       await closeHttpServer(server, 0);
+      await ledgers.close();
       rmSync(folder, { recursive: true });
     },
   };

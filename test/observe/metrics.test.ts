@@ -48,6 +48,7 @@ const setAll = (metrics: Metrics): void => {
   metrics.epochsMinted.inc({ trigger: 'join' });
   metrics.custodianSlots.set({ state: 'used' }, 3);
   metrics.custodianRestarts.inc();
+  metrics.ledgerFailures.inc();
   metrics.signalingErrors.inc({ code: 'malformed' });
   metrics.httpRequests.inc({ route: '/healthz', method: 'GET', status: 200 });
   metrics.httpSeconds.observe({ route: '/healthz' }, 0.001);
