@@ -92,23 +92,34 @@ const start = async (
   const workers = await startMedia(config, log);
   undoing.add(() => workers.close());
 
+  let custodians = 0;
   const directory = new MeetingDirectory(
     {
       custodian: () => keeper.current(),
+      custodianNumber: () => custodians,
+      ledgers,
       workers,
       mediaLimits: config.media,
-      timers: config.timers,
       maxParticipants: config.limits.participantsPerMeeting,
       log,
       events: countMeetings(metrics),
       nowMs: () => performance.now(),
     },
+    {
+      joinPolicy: {
+        interactive: config.keys.interactiveJoinPolicy,
+        broadcast: config.keys.broadcastJoinPolicy,
+      },
+      timers: config.timers,
+    },
     { maxMeetings: config.limits.meetings, idleMs: idleMeetingMs, onEnded: (id) => tokens.forgetMeeting(id) },
   );
   keeper.onLost = () => {
+    custodians++;
     metrics.custodianRestarts.inc();
-    directory.stopRunning('custodian_lost');
+    directory.custodianLost();
   };
+  keeper.onReplaced = () => directory.custodianBack();
   const signaling = openSignaling(config, { tokens, directory, metrics, log });
   let draining = false;
   metrics.onScrape(() => collect(metrics, { keeper, workers, directory, signaling }));
@@ -208,6 +219,10 @@ const countMeetings = (metrics: Metrics): MeetingEvents => ({
   activated: (trigger, ms) => metrics.rekeySeconds.observe({ trigger }, ms / 1_000),
   exposure: (ms) => metrics.exposureSeconds.observe(ms / 1_000),
   departed: (cause) => metrics.departures.inc({ cause }),
+  recovered: (ms) => metrics.recoverySeconds.observe(ms / 1_000),
+  resumed: (result) => metrics.resumes.inc({ result }),
+  readmitted: (reason) => metrics.readmissions.inc({ reason }),
+  senderRefused: (kind) => metrics.sendersRefused.inc({ kind }),
 });
 
 const openSignaling = (
@@ -223,7 +238,6 @@ const openSignaling = (
     context: {
       tokens,
       directory,
-      timers,
       onJoin: (result, ms) => {
         metrics.joins.inc({ result });
         if (result === 'ok') metrics.joinSeconds.observe(ms / 1_000);

@@ -2,8 +2,9 @@
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { joinPolicies } from '../protocol/names.ts';
 import { logLevels } from '../observe/log.ts';
-import { timers } from '../protocol/timers.ts';
+import { outlivesInterval, timers } from '../protocol/timers.ts';
 import type { TimerName } from '../protocol/timers.ts';
 import {
   autoFlag,
@@ -73,6 +74,10 @@ export const configShape = z.strictObject({
     initialOutgoingBitrate: wholeNumber(10_000, gigabit),
     keyFrameRequestDelayMs: wholeNumber(0, 60_000),
   }),
+  keys: z.strictObject({
+    interactiveJoinPolicy: word(...joinPolicies),
+    broadcastJoinPolicy: word(...joinPolicies),
+  }),
   custodian: z.strictObject({ slots: wholeNumber(256, 16_777_216) }),
   shutdown: z.strictObject({ deadlineMs: wholeNumber(100, hourMs) }),
   timers: z.strictObject(timerSettings),
@@ -130,10 +135,9 @@ const rules: readonly {
   },
   {
     path: 'timers.epochLifeMs',
-    broken: ({ timers }) =>
-      timers.epochLifeMs <= timers.ackDeadlineMs + timers.confirmGraceMs + timers.receiverGraceMs,
+    broken: ({ timers }) => !outlivesInterval(timers),
     allowed:
-      'more than ackDeadlineMs + confirmGraceMs + receiverGraceMs, or senders stop while a rekey goes on',
+      'more than intervalMs + 2 × custodianAnswerMs + 2 × ackDeadlineMs + confirmGraceMs + receiverGraceMs, or senders stop while a rekey goes on',
   },
 ];
 

@@ -16,6 +16,8 @@ export class CustodianKeeper {
   readonly publicKey: Uint8Array;
   /** Called when all keys were lost; the next custodian is on its way. */
   onLost: () => void = () => undefined;
+  /** Called when the next one can be used: it holds nothing yet. */
+  onReplaced: () => void = () => undefined;
   #current: Custodian | null;
   #retry: NodeJS.Timeout | null = null;
   #restarts = 0;
@@ -73,6 +75,7 @@ export class CustodianKeeper {
       this.#restarts++;
       this.#current = next;
       next.onLost((reason) => this.#lost(reason));
+      this.onReplaced();
     } catch (thrown) {
       this.#log.error(
         { event: 'custodian.unreplaced', err: thrown, retryMs },

@@ -9,13 +9,15 @@ import { mountLedgers } from './ledgers.ts';
 import type { LedgersApi } from './ledgers.ts';
 import { mountMeetings } from './meetings.ts';
 import type { MeetingsApi } from './meetings.ts';
+import { mountParticipants } from './participants.ts';
+import type { ParticipantsApi } from './participants.ts';
 import { mountOperations } from './operations.ts';
 import type { Operations } from './operations.ts';
 import { mountPages, securityHeaders } from './pages.ts';
 import { answerProblems, noSuchRoute } from './problems.ts';
 import { recordRequests } from './requestRecord.ts';
 
-export interface AppOptions extends Operations, Omit<MeetingsApi & LedgersApi, 'access'> {
+export interface AppOptions extends Operations, Omit<MeetingsApi & ParticipantsApi & LedgersApi, 'access'> {
   readonly access: AccessSettings;
   readonly log: Logger;
   readonly trustedProxies: readonly string[];
@@ -37,6 +39,7 @@ export const createApp = (options: AppOptions): Express => {
   mountOperations(app, options);
   const access = createAccess(options.access);
   mountMeetings(app, { ...options, access });
+  mountParticipants(app, { ...options, access });
   mountLedgers(app, { ...options, access });
   mountPages(app, options.pages);
   app.use(noSuchRoute, answerProblems(options.log));

@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { confirmationSchema, displayName } from '../auth/tokens.ts';
 import type { TokenService } from '../auth/tokens.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
-import { meetingKinds, roles } from '../protocol/names.ts';
-import type { MeetingKind } from '../protocol/names.ts';
+import { joinPolicies, meetingKinds, roles } from '../protocol/names.ts';
+import type { JoinPolicy, MeetingKind } from '../protocol/names.ts';
 import type { Access } from './access.ts';
 import { parseFields } from './problems.ts';
 
@@ -19,12 +19,25 @@ export interface MeetingSummary {
   readonly createdAt: Date;
   /** Present now. */
   readonly participants: number;
+  readonly settings: Required<MeetingSettings>;
+}
+
+/** How a meeting is keyed, where it is not as the server's settings have it. Times in milliseconds. */
+export interface MeetingSettings {
+  readonly joinPolicy?: JoinPolicy | undefined;
+  readonly freshForMs?: number | undefined;
+  readonly intervalMs?: number | undefined;
+  readonly renewalIntervalMs?: number | undefined;
 }
 
 /** What HTTP needs of the meetings. Ids are random and never given twice: tokens rest on that. */
 export interface Meetings {
-  /** @throws LatchkeyError `too_many_meetings`, `draining` */
-  create(meeting: { readonly kind: MeetingKind; readonly name?: string | undefined }): MeetingSummary;
+  /** @throws LatchkeyError `too_many_meetings`, `draining`, `malformed` for settings that do not go together */
+  create(meeting: {
+    readonly kind: MeetingKind;
+    readonly name?: string | undefined;
+    readonly settings?: MeetingSettings | undefined;
+  }): MeetingSummary;
   /** @throws LatchkeyError `meeting_not_found`, `meeting_ended` */
   get(id: string): MeetingSummary;
   list(): readonly MeetingSummary[];
@@ -39,9 +52,20 @@ export interface MeetingsApi {
   readonly bodyBytes: number;
 }
 
+const ms = (low: number, high: number) => z.int().min(low).max(high).optional();
+const dayMs = 86_400_000;
+
 const meetingRequest = z.strictObject({
   kind: z.enum(meetingKinds).default('interactive'),
   name: displayName.optional(),
+  settings: z
+    .strictObject({
+      joinPolicy: z.enum(joinPolicies).optional(),
+      freshForMs: ms(1, dayMs),
+      intervalMs: ms(1_000, dayMs),
+      renewalIntervalMs: ms(1_000, dayMs),
+    })
+    .optional(),
 });
 
 const tokenRequest = z.strictObject({
@@ -52,15 +76,16 @@ const tokenRequest = z.strictObject({
   cnf: confirmationSchema.optional(),
 });
 
-const describe = ({ id, kind, name, createdAt, participants }: MeetingSummary) => ({
+const describe = ({ id, kind, name, createdAt, participants, settings }: MeetingSummary) => ({
   id,
   kind,
   ...(name === undefined ? {} : { name }),
   createdAt: createdAt.toISOString(),
   participants,
+  settings,
 });
 
-const idOf = (request: Request): string => {
+export const idOf = (request: Request): string => {
   const id: unknown = request.params['id'];
   if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) throw new LatchkeyError('meeting_not_found');
   return id;
@@ -70,7 +95,7 @@ const hasBody = ({ headers }: Request): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** JSON or nothing. A body that says it is something else, as a form of a stranger's page would, is refused. */
-const jsonBody = (bodyBytes: number): RequestHandler[] => [
+export const jsonBody = (bodyBytes: number): RequestHandler[] => [
   (request, _response, next) => {
     if (hasBody(request) && request.is('application/json') === false) {
       throw new LatchkeyError('malformed', 'the body must be application/json');

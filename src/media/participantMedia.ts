@@ -77,6 +77,8 @@ export class ParticipantMedia {
   #released = false;
   #started = false;
   #closed = false;
+  /** The peer closed its transports in order (DTLS's close_notify): it is gone, whatever its socket does. */
+  onClosedByPeer: () => void = () => undefined;
 
   constructor(at: Surroundings) {
     this.#at = at;
@@ -98,11 +100,12 @@ export class ParticipantMedia {
     return this.#muted.has(producerId);
   }
 
-  /** @throws LatchkeyError `malformed` for a second call. */
+  /** Asked again by who lost the answer with its connection, it answers the same. @throws LatchkeyError `malformed` while it is being opened. */
   async open(
     rtpCapabilities: RtpCapabilities,
     mayProduce: boolean,
   ): Promise<{ send: WebRtcTransport | null; receive: WebRtcTransport }> {
+    if (this.#transports !== null) return this.#transports;
     if (this.#opening) throw new LatchkeyError('malformed', 'media are already open');
     this.#opening = true;
     this.#rtpCapabilities = rtpCapabilities;
@@ -225,6 +228,22 @@ export class ParticipantMedia {
     if (consumer.type === 'simulcast') await asPeerError(consumer.setPreferredLayers({ spatialLayer }));
   }
 
+  /**
+   * What a participant that lost its connection does not know of is closed; answered is what it knows of and is here no more.
+   */
+  reconcile(
+    producers: readonly string[],
+    consumers: readonly string[],
+  ): { producers: string[]; consumers: string[] } {
+    const known = new Set([...producers, ...consumers]);
+    for (const [id, producer] of this.#producers) if (!known.has(id)) producer.close();
+    for (const [id, consumer] of this.#consumers) if (!known.has(id)) consumer.close();
+    return {
+      producers: producers.filter((id) => !this.#producers.has(id)),
+      consumers: consumers.filter((id) => !this.#consumers.has(id)),
+    };
+  }
+
   /** Its first epoch is active and it holds the key: what it asked for may flow. */
   async start(): Promise<void> {
     if (this.#started || this.#closed) return;
@@ -285,6 +304,9 @@ export class ParticipantMedia {
       transport.close();
       throw new LatchkeyError('closed');
     }
+    transport.on('dtlsstatechange', (state) => {
+      if (state === 'closed' && !this.#closed) this.onClosedByPeer();
+    });
     return transport;
   }
 

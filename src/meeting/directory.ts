@@ -1,17 +1,41 @@
 // All meetings of this node, by id. Names are kept while somebody is present or was not long ago; the number is bounded.
 
 import { LatchkeyError } from '../protocol/errors.ts';
-import type { ErrorCode } from '../protocol/errors.ts';
-import type { EndReason, MeetingKind, Role } from '../protocol/names.ts';
+import type { EndReason, JoinPolicy, MeetingKind, Role } from '../protocol/names.ts';
 import { newMeetingId } from './identifiers.ts';
+import type { Incarnation } from './incarnation.ts';
 import { Meeting } from './meeting.ts';
-import type { MeetingContext } from './meetingContext.ts';
+import type { MeetingContext, MeetingSettings } from './meetingContext.ts';
+import { outlivesInterval } from '../protocol/timers.ts';
+import type { Timers } from '../protocol/timers.ts';
+import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 
 export interface DirectoryLimits {
   readonly maxMeetings: number;
   /** A meeting that nobody has joined for this long may be forgotten. */
   readonly idleMs: number;
   readonly onEnded: (id: string) => void;
+}
+
+export interface MeetingDefaults {
+  readonly joinPolicy: Readonly<Record<MeetingKind, JoinPolicy>>;
+  readonly timers: Timers;
+}
+
+/** What a meeting has of its own; the server's where it does not say. */
+type OwnSettings = { readonly [S in keyof MeetingSettings]?: MeetingSettings[S] | undefined };
+
+export interface MeetingRequest {
+  readonly kind: MeetingKind;
+  readonly name?: string | undefined;
+  readonly settings?: OwnSettings | undefined;
+}
+
+export interface ParticipantDescription {
+  readonly participantId: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly away: boolean;
 }
 
 export interface Census {
@@ -26,26 +50,64 @@ export interface Census {
 
 export class MeetingDirectory {
   readonly #context: MeetingContext;
+  readonly #defaults: MeetingDefaults;
   readonly #limits: DirectoryLimits;
   readonly #meetings = new Map<string, Meeting>();
   /** Ids of meetings that ended, the oldest first: so that late-comers are told. */
   readonly #ended = new Set<string>();
   #draining = false;
 
-  constructor(context: MeetingContext, limits: DirectoryLimits) {
+  constructor(context: MeetingContext, defaults: MeetingDefaults, limits: DirectoryLimits) {
     this.#context = context;
+    this.#defaults = defaults;
     this.#limits = limits;
   }
 
   /** @throws LatchkeyError `too_many_meetings`, `draining`. */
-  create({ kind, name }: { kind: MeetingKind; name?: string | undefined }): Meeting {
+  create({ kind, name, settings = {} }: MeetingRequest): Meeting {
     if (this.#draining) throw new LatchkeyError('draining');
     if (this.#meetings.size >= this.#limits.maxMeetings) this.#forgetIdle();
     if (this.#meetings.size >= this.#limits.maxMeetings) throw new LatchkeyError('too_many_meetings');
-    const meeting = new Meeting({ id: newMeetingId(), kind, name }, this.#context);
+    const meeting = new Meeting(
+      { id: newMeetingId(), kind, name, ...this.#keying(kind, settings) },
+      this.#context,
+    );
     this.#meetings.set(meeting.id, meeting);
     this.#context.log.info({ event: 'meeting.created', meeting: meeting.id, kind }, 'meeting created');
     return meeting;
+  }
+
+  /** @throws LatchkeyError `malformed` for an interval that outlives its epochs. */
+  #keying(kind: MeetingKind, own: OwnSettings): { joinPolicy: JoinPolicy; timers: Timers } {
+    const { joinPolicy, timers } = this.#defaults;
+    const {
+      freshForMs = timers.freshForMs,
+      intervalMs = timers.intervalMs,
+      renewalIntervalMs = timers.renewalIntervalMs,
+    } = own;
+    const merged = { ...timers, freshForMs, intervalMs, renewalIntervalMs };
+    if (!outlivesInterval(merged)) {
+      throw new LatchkeyError('malformed', 'intervalMs is longer than an epoch may live');
+    }
+    return { joinPolicy: own.joinPolicy ?? joinPolicy[kind], timers: merged };
+  }
+
+  participants(id: string): readonly ParticipantDescription[] {
+    return this.get(id)
+      .members.filter(({ entered }) => entered)
+      .map(({ participantId, name, role, away }) => ({ participantId, name, role, away: away !== null }));
+  }
+
+  /** Resolves when the participant can open nothing more. @throws LatchkeyError `not_found`, and as `get`. */
+  async evict(id: string, participantId: string): Promise<EvictionReceipt> {
+    const { incarnation } = this.get(id);
+    if (incarnation === null) throw new LatchkeyError('not_found', 'there is no such participant');
+    return await incarnation.evict(participantId);
+  }
+
+  /** Resolves when the epoch is in use; null where the meeting ended first. @throws LatchkeyError `meeting_idle`, and as `get`. */
+  async rekey(id: string, reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
+    return await this.get(id).running.rekey(reason);
   }
 
   /** @throws LatchkeyError `meeting_ended`, `meeting_not_found`. */
@@ -69,9 +131,18 @@ export class MeetingDirectory {
     for (const meeting of this.list()) this.#end(meeting, 'serverStopping');
   }
 
-  /** What held keys is gone: running meetings cannot go on, their names can. */
-  stopRunning(code: ErrorCode): void {
-    for (const meeting of this.#meetings.values()) meeting.incarnation?.close('failed', code);
+  /** Null where the meeting does not run, or is none. */
+  running(id: string): Incarnation | null {
+    return this.#meetings.get(id)?.incarnation ?? null;
+  }
+
+  custodianLost(): void {
+    for (const meeting of this.#meetings.values()) meeting.incarnation?.custodianLost();
+  }
+
+  /** Every running meeting goes on with the next one. */
+  custodianBack(): void {
+    for (const meeting of this.#meetings.values()) void meeting.incarnation?.custodianBack();
   }
 
   census(): Census {

@@ -4,22 +4,29 @@
 
 import type { Producer, RtpCapabilities } from 'mediasoup/types';
 import type { Logger } from 'pino';
-import type { Custodian } from '../custodian/custodian.ts';
 import { describeTransport } from '../media/participantMedia.ts';
 import type { ProduceAsk } from '../media/participantMedia.ts';
 import { MediaRoom } from '../media/room.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
-import { LatchkeyError } from '../protocol/errors.ts';
+import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { mayProduce } from '../protocol/names.ts';
-import type { DepartureCause, EndReason, EpochId, Role, Source } from '../protocol/names.ts';
-import type { Answer, Producer as ProducerNotice, NoticeData, ServerNotice } from '../protocol/signaling.ts';
+import type { DepartureCause, EndReason, EpochId, Lease, Role, Source } from '../protocol/names.ts';
+import type {
+  Answer,
+  Ask,
+  Producer as ProducerNotice,
+  NoticeData,
+  ServerNotice,
+} from '../protocol/signaling.ts';
 import { newParticipantId } from './identifiers.ts';
-import { describeMember, encodeNotice } from './member.ts';
+import { MeetingLedger } from './meetingLedger.ts';
+import { describeMember, encodeNotice, nowhere } from './member.ts';
 import type { Member, Outlet } from './member.ts';
+import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
+import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 import { Rekeying } from './rekeying.ts';
 import type { RekeyCounts } from './rekeying.ts';
-import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 
 export interface JoinRequest {
   readonly name: string;
@@ -32,34 +39,50 @@ export interface JoinRequest {
 export class Incarnation {
   readonly #meeting: MeetingDescription;
   readonly #context: MeetingContext;
-  readonly #custodian: Custodian;
+  readonly #id: Uint8Array;
   readonly #room: MediaRoom;
+  readonly #ledger: MeetingLedger;
   readonly #rekeying: Rekeying;
   readonly #members = new Map<string, Member>();
   readonly #log: Logger;
   readonly #onEmpty: () => void;
   /** Joins that are at the custodian: not members yet, but reason enough to go on. */
   #joining = 0;
+  /** The highest that was ever given. */
+  #lastLease = 0;
+  /** Its custodian holds this meeting. */
+  #custodian: number;
   #closed = false;
 
   private constructor(
     meeting: MeetingDescription,
     context: MeetingContext,
+    id: Uint8Array,
     room: MediaRoom,
     onEmpty: () => void,
   ) {
     this.#meeting = meeting;
     this.#context = context;
-    this.#custodian = context.custodian();
+    this.#id = id;
     this.#room = room;
     this.#onEmpty = onEmpty;
+    this.#custodian = context.custodianNumber();
     this.#log = context.log.child({ meeting: meeting.id });
-    this.#rekeying = new Rekeying({
+    this.#ledger = new MeetingLedger({
+      incarnation: id,
       meeting: meeting.id,
-      custodian: this.#custodian,
+      kind: meeting.kind,
+      joinPolicy: meeting.joinPolicy,
+      signingKey: context.custodian().publicKey,
+      now: () => Date.now(),
+      sink: context.ledgers.open(meeting.id, id),
+    });
+    this.#rekeying = new Rekeying({
+      meeting,
+      custodian: () => context.custodian(),
       context,
       log: this.#log,
-      members: this.#members,
+      ledger: this.#ledger,
       onFailed: (code) => this.close('failed', code),
     });
   }
@@ -75,9 +98,12 @@ export class Incarnation {
       onSpeakers: (participantIds) => started?.broadcast('speakers', { participantIds }),
       onDied: () => started?.close('failed', 'worker_died'),
     });
-    started = new Incarnation(meeting, context, room, onEmpty);
     try {
-      await started.#custodian.openMeeting({ meeting: meeting.id, joinPolicy: 'every', freshForMs: 0 });
+      const { id, joinPolicy, timers } = meeting;
+      const { incarnation } = await context
+        .custodian()
+        .openMeeting({ meeting: id, joinPolicy, freshForMs: timers.freshForMs });
+      started = new Incarnation(meeting, context, incarnation, room, onEmpty);
     } catch (thrown) {
       room.close();
       throw thrown;
@@ -106,33 +132,34 @@ export class Incarnation {
     return this.#rekeying.counts;
   }
 
+  // Coming
+
   /** Admits: the member is in nobody's roster until `enter`. */
   async join(request: JoinRequest): Promise<Member> {
     this.#joining++;
     try {
       const participantId = newParticipantId();
       const { name, role, tokenId, publicKey, outlet } = request;
-      const admitted = await this.#custodian.admit({
-        meeting: this.#meeting.id,
-        participant: participantId,
-        role,
-        tokenId,
-        publicKey,
-      });
-      if (this.#closed) throw new LatchkeyError('meeting_ended');
-      const media = this.#room.addParticipant(participantId);
+      const { admission, lease, custodian } = await this.#admit({ participantId, role, tokenId }, publicKey);
       const member: Member = {
         participantId,
         name,
         role,
         tokenId,
         outlet,
-        media,
-        lease: admitted.lease,
-        admission: admitted.admission,
+        lease,
+        admission,
+        custodian,
+        media: this.#room.addParticipant(participantId),
         entered: false,
         keyed: false,
+        acknowledged: -1,
+        givenThrough: null,
+        welcome: null,
+        readmit: null,
+        away: null,
       };
+      member.media.onClosedByPeer = () => this.depart(member, 'left');
       this.#members.set(participantId, member);
       return member;
     } finally {
@@ -141,8 +168,22 @@ export class Incarnation {
     }
   }
 
+  /** @throws LatchkeyError also `custodian_lost`, where this meeting has not gone on with a new one yet. */
+  async #admit(
+    { participantId, role, tokenId }: Pick<Member, 'participantId' | 'role' | 'tokenId'>,
+    publicKey: Uint8Array,
+  ): Promise<{ admission: Uint8Array; lease: Lease; custodian: number }> {
+    const custodian = this.#context.custodianNumber();
+    if (custodian !== this.#custodian) throw new LatchkeyError('custodian_lost');
+    const admitted = await this.#context
+      .custodian()
+      .admit({ meeting: this.#meeting.id, participant: participantId, role, tokenId, publicKey });
+    this.#lastLease = Math.max(this.#lastLease, admitted.lease);
+    if (this.#closed) throw new LatchkeyError('meeting_ended');
+    return { ...admitted, custodian };
+  }
+
   describeFor(member: Member): Omit<Answer<'join'>, 'protocol' | 'keying' | 'timers'> {
-    const others = this.members.filter((other) => other !== member && other.entered);
     return {
       meeting: {
         id: this.#meeting.id,
@@ -154,6 +195,18 @@ export class Incarnation {
       role: member.role,
       admission: toBase64Url(member.admission),
       routerRtpCapabilities: this.#room.rtpCapabilities,
+      ...this.#othersFor(member),
+    };
+  }
+
+  get timers(): Answer<'join'>['timers'] {
+    const { receiverGraceMs, epochLifeMs, resumeWindowMs } = this.#meeting.timers;
+    return { receiverGraceMs, epochLifeMs, resumeWindowMs };
+  }
+
+  #othersFor(member: Member): Pick<Answer<'join'>, 'participants' | 'producers'> {
+    const others = this.members.filter((other) => other !== member && other.entered);
+    return {
       participants: others.map((other) => describeMember(other)),
       producers: others.flatMap((other) =>
         other.media.producers.map((producer) => describeProducer(other, producer)),
@@ -164,28 +217,121 @@ export class Incarnation {
   /** The join was answered: from now on it is told what happens, and a rekey gives it its first epoch. */
   enter(member: Member): void {
     if (this.#closed || member.media.closed) return;
+    if (member.custodian !== this.#context.custodianNumber()) {
+      // Its admission went with the custodian that gave it.
+      member.outlet.end('failed', 'custodian_lost');
+      this.depart(member, 'lost');
+      return;
+    }
     member.entered = true;
     this.broadcast('participantJoined', describeMember(member), member);
-    this.#log.info(
-      {
-        event: 'participant.joined',
-        participant: member.participantId,
-        role: member.role,
-        lease: member.lease,
-      },
-      'participant joined',
-    );
+    const { participantId: participant, role, lease } = member;
+    this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
     this.#rekeying.join(member);
+  }
+
+  // Going, and coming back
+
+  /** Its socket is gone: it may come back within the resume window, with all that it has. */
+  away(member: Member): void {
+    if (this.#members.get(member.participantId) !== member || this.#closed) return;
+    if (!member.entered) {
+      this.depart(member, 'lost');
+      return;
+    }
+    member.outlet = nowhere;
+    const { participantId: participant } = member;
+    this.#log.info({ event: 'participant.away', participant }, 'connection lost, waiting for it to resume');
+    member.away = setTimeout(() => {
+      this.#context.events.resumed('expired');
+      this.depart(member, 'lost');
+    }, this.#meeting.timers.resumeWindowMs);
+  }
+
+  /**
+   * Whether whoever asks holds the resume secret of this participant's lease. Who does not is told no more than that.
+   * @throws LatchkeyError `resume_refused`
+   */
+  async proveResume(ask: Ask<'resume'>, challenge: Uint8Array): Promise<Member> {
+    const member = this.#members.get(ask.participantId);
+    const lease = member?.lease;
+    const proof = fromBase64Url(ask.proofs.find((one) => one.lease === lease)?.proof ?? '');
+    const proven =
+      lease !== undefined &&
+      proof?.length === challenge.length &&
+      (await this.#context.custodian().verifyResume({ meeting: this.#meeting.id, lease, challenge, proof }));
+    // It may have departed, or been moved, while the custodian was asked.
+    if (!proven || member === undefined || member.lease !== lease || !this.#isHere(member)) {
+      this.#context.events.resumed('refused');
+      throw new LatchkeyError('resume_refused');
+    }
+    return member;
+  }
+
+  /** What it must know to go on; call it right before `resumed`. What it does not know of is closed. */
+  describeResumed(member: Member, ask: Ask<'resume'>): Answer<'resume'> {
+    return { ...this.#othersFor(member), gone: member.media.reconcile(ask.producers, ask.consumers) };
+  }
+
+  /** From now on it is reached by this outlet and by no other. */
+  resumed(member: Member, outlet: Outlet, ask: Ask<'resume'>): void {
+    if (!this.#isHere(member)) {
+      outlet.end('failed', 'resume_refused');
+      return;
+    }
+    if (member.away !== null) clearTimeout(member.away);
+    member.away = null;
+    const before = member.outlet;
+    member.outlet = outlet;
+    before.end('superseded');
+    this.#context.events.resumed('ok');
+    this.#log.info(
+      { event: 'participant.resumed', participant: member.participantId },
+      'participant resumed',
+    );
+    const { acknowledged, confirmed } = ask;
+    if (acknowledged !== null)
+      this.acknowledged(member, acknowledged.epoch as EpochId, acknowledged.fingerprint);
+    if (confirmed !== null) this.confirmed(member, confirmed as EpochId);
+    this.#rekeying.resumed(member);
+  }
+
+  /** @throws LatchkeyError `forbidden` where it was not asked to be. */
+  async readmit(member: Member, publicKey: Uint8Array): Promise<Answer<'readmit'>> {
+    const reason = member.readmit;
+    if (reason === null) throw new LatchkeyError('forbidden', 'nobody asked for that');
+    member.readmit = null;
+    try {
+      const { admission, lease, custodian } = await this.#admit(member, publicKey);
+      if (!this.#isHere(member) || custodian !== this.#custodian) throw new LatchkeyError('closed');
+      this.#context.events.readmitted(reason);
+      this.#rekeying.readmitted(member, lease);
+      return { admission: toBase64Url(admission) };
+    } catch (thrown) {
+      // Also where a later reason took the place of this one.
+      member.readmit ??= reason;
+      throw thrown;
+    }
   }
 
   /** Cuts first, then rekeys. Benign where the participant already went. */
   depart(member: Member, cause: DepartureCause): void {
-    if (this.#members.get(member.participantId) !== member) return;
+    if (this.#isHere(member)) void this.#depart(member, cause);
+  }
+
+  /** @throws LatchkeyError `not_found` */
+  evict(participantId: string): Promise<EvictionReceipt> {
+    const member = this.#members.get(participantId);
+    if (member === undefined || this.#closed)
+      throw new LatchkeyError('not_found', 'there is no such participant');
+    return this.#depart(member, 'evicted');
+  }
+
+  #depart(member: Member, cause: DepartureCause): Promise<EvictionReceipt> {
     member.media.close();
     this.#members.delete(member.participantId);
-    if (cause === 'evicted') member.outlet.end('evicted');
-    else if (cause === 'left') member.outlet.end('left');
-    if (this.#closed) return;
+    if (member.away !== null) clearTimeout(member.away);
+    if (cause === 'evicted' || cause === 'left') member.outlet.end(cause);
     if (member.entered) {
       this.broadcast('participantLeft', { participantId: member.participantId, cause });
       this.#context.events.departed(cause);
@@ -194,15 +340,73 @@ export class Incarnation {
         'participant left',
       );
     }
-    this.#rekeying.depart(member, cause);
+    const receipt = this.#rekeying.depart(member, cause);
     this.#endIfEmpty();
+    return receipt;
   }
+
+  #isHere(member: Member): boolean {
+    return !this.#closed && this.#members.get(member.participantId) === member;
+  }
+
+  // Keys
+
+  acknowledged(member: Member, epoch: EpochId, fingerprint: string): void {
+    const bytes = fromBase64Url(fingerprint);
+    if (bytes !== null && !this.#closed) this.#rekeying.acknowledged(member, epoch, bytes);
+  }
+
+  confirmed(member: Member, epoch: EpochId): void {
+    if (!this.#closed) this.#rekeying.confirmed(member, epoch);
+  }
+
+  /** Null where the meeting ended before the epoch was in use. */
+  rekey(reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
+    return this.#rekeying.rekey(reason);
+  }
+
+  /** Media go on under the epochs that participants hold. */
+  custodianLost(): void {
+    if (!this.#closed) this.#rekeying.custodianLost();
+  }
+
+  /** Goes on with the next one: the same incarnation, in which everybody is admitted anew. */
+  async custodianBack(): Promise<void> {
+    if (this.#closed) return;
+    const { id, joinPolicy, timers } = this.#meeting;
+    const number = this.#context.custodianNumber();
+    try {
+      await this.#context.custodian().openMeeting({
+        meeting: id,
+        joinPolicy,
+        freshForMs: timers.freshForMs,
+        continues: {
+          incarnation: this.#id,
+          lastLease: this.#lastLease,
+          ...this.#rekeying.continuation,
+        },
+      });
+    } catch (thrown) {
+      // Lost again: the next one brings us back here.
+      if (this.#context.custodianNumber() !== number) return;
+      const error = toLatchkeyError(thrown);
+      if (error.code === 'custodian_lost') return;
+      this.#log.error({ event: 'meeting.not_reopened', err: error }, 'the new custodian does not go on');
+      this.close('failed', error.code);
+      return;
+    }
+    if (this.#closed) return;
+    this.#custodian = number;
+    this.#rekeying.custodianBack();
+  }
+
+  // Media
 
   async openMedia(member: Member, rtpCapabilities: RtpCapabilities): Promise<Answer<'openMedia'>> {
     const { send, receive } = await member.media.open(rtpCapabilities, mayProduce(member.role));
     const signed = async (transport: typeof receive) => {
       const described = describeTransport(transport);
-      const signature = await this.#custodian.signTransport({
+      const signature = await this.#context.custodian().signTransport({
         meeting: this.#meeting.id,
         participant: member.participantId,
         transport: described.id,
@@ -245,15 +449,6 @@ export class Incarnation {
     };
   }
 
-  acknowledged(member: Member, epoch: EpochId, fingerprint: string): void {
-    const bytes = fromBase64Url(fingerprint);
-    if (bytes !== null && !this.#closed) this.#rekeying.acknowledged(member, epoch, bytes);
-  }
-
-  confirmed(member: Member, epoch: EpochId): void {
-    if (!this.#closed) this.#rekeying.confirmed(member, epoch);
-  }
-
   broadcast<N extends ServerNotice>(notice: N, data: NoticeData<N>, except?: Member): void {
     if (this.#closed) return;
     const text = encodeNotice(notice, data);
@@ -262,29 +457,41 @@ export class Incarnation {
     }
   }
 
+  // The end
+
   /** Ends the meeting for everybody: cut, tell, wipe. */
   close(reason: EndReason, code?: ErrorCode): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#rekeying.close();
     const members = this.members;
     this.#members.clear();
     this.#room.close();
-    for (const member of members) member.outlet.end(reason, code);
+    for (const member of members) {
+      if (member.away !== null) clearTimeout(member.away);
+      member.outlet.end(reason, code);
+    }
+    this.#rekeying.close();
     this.#log.info(
       { event: 'meeting.stopped', reason, code, participants: members.length },
       'meeting stopped',
     );
-    this.#custodian
-      .closeMeeting({ meeting: this.#meeting.id, ledger: { lines: 0, hash: new Uint8Array(32) } })
-      .catch((thrown: unknown) => {
-        // Lost custodians hold nothing any more.
-        this.#log.warn(
-          { event: 'custodian.close_failed', err: thrown },
-          'the custodian did not close the meeting',
-        );
-      });
+    void this.#wipe(reason);
     this.#onEmpty();
+  }
+
+  async #wipe(reason: EndReason): Promise<void> {
+    const ledger = this.#ledger.end(reason);
+    let signature: Uint8Array | null = null;
+    try {
+      signature = await this.#context.custodian().closeMeeting({ meeting: this.#meeting.id, ledger });
+    } catch (thrown) {
+      // Lost custodians hold nothing any more, and sign nothing.
+      this.#log.warn(
+        { event: 'custodian.close_failed', err: thrown },
+        'the custodian did not close the meeting',
+      );
+    }
+    this.#ledger.close(signature);
   }
 
   #endIfEmpty(): void {

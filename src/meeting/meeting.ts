@@ -6,7 +6,7 @@ import type { EndReason, MeetingKind } from '../protocol/names.ts';
 import { Incarnation } from './incarnation.ts';
 import type { JoinRequest } from './incarnation.ts';
 import type { Member } from './member.ts';
-import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
+import type { MeetingContext, MeetingDescription, MeetingSettings } from './meetingContext.ts';
 
 export class Meeting {
   readonly description: MeetingDescription;
@@ -37,6 +37,13 @@ export class Meeting {
     return this.description.name;
   }
 
+  /** How it is keyed. */
+  get settings(): MeetingSettings {
+    const { joinPolicy, timers } = this.description;
+    const { freshForMs, intervalMs, renewalIntervalMs } = timers;
+    return { joinPolicy, freshForMs, intervalMs, renewalIntervalMs };
+  }
+
   /** Present now. */
   get participants(): number {
     return this.members.length;
@@ -49,6 +56,12 @@ export class Meeting {
   /** Monotonic time since when nobody has been present; null while somebody is. */
   get idleSinceMs(): number | null {
     return this.#incarnation === null && this.#starting === null ? this.#idleSinceMs : null;
+  }
+
+  /** @throws LatchkeyError `meeting_idle` */
+  get running(): Incarnation {
+    if (this.#incarnation === null) throw new LatchkeyError('meeting_idle');
+    return this.#incarnation;
   }
 
   get members(): readonly Member[] {

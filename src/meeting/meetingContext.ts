@@ -4,13 +4,31 @@ import type { Logger } from 'pino';
 import type { Custodian } from '../custodian/custodian.ts';
 import type { MediaLimits } from '../media/participantMedia.ts';
 import type { MediaWorkers } from '../media/workers.ts';
-import type { DepartureCause, MeetingKind, Trigger } from '../protocol/names.ts';
+import type {
+  DepartureCause,
+  JoinPolicy,
+  MeetingKind,
+  ReadmissionReason,
+  Trigger,
+} from '../protocol/names.ts';
 import type { Timers } from '../protocol/timers.ts';
+import type { LedgerStore } from './ledgerStore.ts';
 
 export interface MeetingDescription {
   readonly id: string;
   readonly kind: MeetingKind;
   readonly name?: string | undefined;
+  readonly joinPolicy: JoinPolicy;
+  /** The server's, with what this meeting has of its own. */
+  readonly timers: Timers;
+}
+
+/** How a meeting is keyed, as its owner may choose; times in milliseconds. */
+export interface MeetingSettings {
+  readonly joinPolicy: JoinPolicy;
+  readonly freshForMs: number;
+  readonly intervalMs: number;
+  readonly renewalIntervalMs: number;
 }
 
 /** What is measured for the operator as it happens; what can be counted at any time is in `Census`. */
@@ -21,14 +39,24 @@ export interface MeetingEvents {
   /** From the departures' cut until the last unpaused sender left what they can derive, in milliseconds. */
   exposure(ms: number): void;
   departed(cause: DepartureCause): void;
+  /** From the loss of the custodian until the meeting had an epoch of the next one in use, in milliseconds. */
+  recovered(ms: number): void;
+  /** A lost connection that came back, or did not. */
+  resumed(result: 'ok' | 'refused' | 'expired'): void;
+  /** Participants admitted anew, by why. */
+  readmitted(reason: ReadmissionReason): void;
+  /** What was wrong with what a participant sent. */
+  senderRefused(kind: string): void;
 }
 
 export interface MeetingContext {
   /** The custodian of now: a lost one is replaced. */
   readonly custodian: () => Custodian;
+  /** Counts the custodians: what one admitted the next knows nothing of. */
+  readonly custodianNumber: () => number;
+  readonly ledgers: LedgerStore;
   readonly workers: MediaWorkers;
   readonly mediaLimits: MediaLimits;
-  readonly timers: Timers;
   readonly maxParticipants: number;
   readonly log: Logger;
   readonly events: MeetingEvents;

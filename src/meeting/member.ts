@@ -1,8 +1,8 @@
-// One participant in a running meeting: who it is, where to reach it, what it sends and receives.
+// One participant in a running meeting: who it is, where to reach it, what it sends and receives, how far its keys have come.
 
 import type { ParticipantMedia } from '../media/participantMedia.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import type { EndReason, Lease, Role } from '../protocol/names.ts';
+import type { EndReason, EpochId, Lease, ReadmissionReason, Role } from '../protocol/names.ts';
 import type { NoticeData, Participant, ServerNotice } from '../protocol/signaling.ts';
 
 /** The way to a participant: implemented over its WebSocket, and bounded there. */
@@ -11,24 +11,48 @@ export interface Outlet {
   sendText(text: string): void;
   /** A key message, in order with everything else. */
   sendKeyMessage(message: Uint8Array): void;
+  /** Runs `then` once everything that was sent so far has left this process; never where the socket ends first. */
+  whenDrained(then: () => void): void;
   /** Tells why and closes; what was sent before still arrives. */
   end(reason: EndReason, code?: ErrorCode): void;
 }
+
+/** Nobody listens: the socket is gone, the participant may resume. What it missed is kept elsewhere (KeyDelivery) or told anew. */
+export const nowhere: Outlet = {
+  sendText: () => undefined,
+  sendKeyMessage: () => undefined,
+  whenDrained: () => undefined,
+  end: () => undefined,
+};
 
 export interface Member {
   readonly participantId: string;
   readonly name: string;
   readonly role: Role;
-  readonly lease: Lease;
+  /** Changes when it is admitted anew, with the rekey that moves it. */
+  lease: Lease;
   readonly tokenId: string;
   readonly media: ParticipantMedia;
-  readonly outlet: Outlet;
+  /** Changes when it resumes. */
+  outlet: Outlet;
   /** `encodeAdmission`: what the join is answered with. */
   readonly admission: Uint8Array;
+  /** Which custodian admitted it: another knows nothing of it. */
+  custodian: number;
   /** Its join was answered: it is in the roster and is told what happens. */
   entered: boolean;
   /** In the key tree: it can follow rekeys. Before, it waits for its welcome. */
   keyed: boolean;
+  /** The newest epoch that it acknowledged; −1 before the first. */
+  acknowledged: number;
+  /** The newest epoch that it was handed; null before the first. */
+  givenThrough: EpochId | null;
+  /** Its last welcome, until it is acknowledged. `through`: what it had been handed before it. */
+  welcome: { readonly epoch: EpochId; readonly message: Uint8Array; readonly through: EpochId | null } | null;
+  /** It was asked to be admitted anew and has not answered. */
+  readmit: ReadmissionReason | null;
+  /** Its socket is gone; the timer ends its resume window. */
+  away: NodeJS.Timeout | null;
 }
 
 export const encodeNotice = <N extends ServerNotice>(notice: N, data: NoticeData<N>): string =>

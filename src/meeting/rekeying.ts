@@ -1,18 +1,22 @@
 // Does what a meeting's rekey machine says: asks the custodian, hands its messages to the sockets, tells participants, opens and
-// closes the gates before their media. It decides nothing by itself and holds one timer, at the machine's next deadline.
+// closes the gates before their media, writes the ledger. It decides nothing by itself and holds one timer, at the machine's next deadline.
 
 import type { Logger } from 'pino';
 import type { Custodian, RekeyAnswer } from '../custodian/custodian.ts';
 import { RekeyMachine } from '../keys/rekey.ts';
-import type { RekeyInput, RekeyOutput } from '../keys/rekey.ts';
-import { toBase64Url } from '../protocol/bytes.ts';
+import type { Move, RekeyInput, RekeyOutput } from '../keys/rekey.ts';
+import { equalBytes } from '../protocol/bytes.ts';
 import { toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode, LatchkeyError } from '../protocol/errors.ts';
-import { mayProduce } from '../protocol/names.ts';
+import { lengths, mayProduce } from '../protocol/names.ts';
 import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
+import { KeyDelivery } from './keyDelivery.ts';
 import { encodeNotice } from './member.ts';
 import type { Member } from './member.ts';
-import type { MeetingContext } from './meetingContext.ts';
+import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
+import type { LedgerHead, MeetingLedger } from './meetingLedger.ts';
+import { Receipts } from './receipts.ts';
+import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 
 export interface RekeyCounts {
   readonly epochsHeld: number;
@@ -21,36 +25,46 @@ export interface RekeyCounts {
 }
 
 interface Surroundings {
-  readonly meeting: string;
-  readonly custodian: Custodian;
+  readonly meeting: MeetingDescription;
+  readonly custodian: () => Custodian;
   readonly context: MeetingContext;
   readonly log: Logger;
-  readonly members: ReadonlyMap<string, Member>;
+  readonly ledger: MeetingLedger;
   /** The meeting's keys can no longer be rotated: it must end. */
   readonly onFailed: (code: ErrorCode) => void;
 }
 
+type Mint = Extract<RekeyOutput, { kind: 'mint' }>;
+type Doing = { readonly [K in RekeyOutput['kind']]: (output: Extract<RekeyOutput, { kind: K }>) => void };
+
 /** Mints that fail in a row before the meeting is ended. */
 const maxMintFailures = 3;
-
-type Doing = { readonly [K in RekeyOutput['kind']]: (output: Extract<RekeyOutput, { kind: K }>) => void };
 
 export class Rekeying {
   readonly #at: Surroundings;
   readonly #machine: RekeyMachine;
   /** In the machine: those whose join it was told and whose departure it was not. */
   readonly #byLease = new Map<Lease, Member>();
-  readonly #lagging = new Set<Lease>();
-  readonly #paused = new Set<Lease>();
-  #epochsHeld = 0;
+  readonly #delivery = new KeyDelivery(this.#byLease);
+  readonly #receipts = new Receipts();
+  readonly #lagging = new Set<Member>();
+  readonly #paused = new Set<Member>();
+  /** Departed, by the lease that they had, until their exposure is over. */
+  readonly #departed = new Map<Lease, string>();
+  /** Minted and not retired, the oldest first. */
+  readonly #live: { readonly epoch: EpochId; readonly fingerprint: Uint8Array }[] = [];
+  /** From which another custodian goes on. */
+  #continuation = { nextEpoch: 0, chain: new Uint8Array(lengths.hash) as Uint8Array };
   /** In a row. */
   #mintFailures = 0;
+  /** When the custodian was lost, until an epoch of the next one is in use. */
+  #lostAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(at: Surroundings) {
     this.#at = at;
-    this.#machine = new RekeyMachine(at.context.timers);
+    this.#machine = new RekeyMachine(at.meeting.timers, at.meeting.joinPolicy);
   }
 
   /** The active epoch; null before the first. */
@@ -58,39 +72,105 @@ export class Rekeying {
     return this.#machine.activeEpoch;
   }
 
+  /** Of which frames may be on their way. */
+  get liveEpochs(): readonly EpochId[] {
+    return this.#live.map(({ epoch }) => epoch);
+  }
+
+  /** What another custodian needs to go on from here. */
+  get continuation(): { readonly nextEpoch: number; readonly chain: Uint8Array } {
+    return this.#continuation;
+  }
+
   get counts(): RekeyCounts {
-    return { epochsHeld: this.#epochsHeld, lagging: this.#lagging.size, paused: this.#paused.size };
+    return { epochsHeld: this.#live.length, lagging: this.#lagging.size, paused: this.#paused.size };
   }
 
   join(member: Member): void {
     this.#byLease.set(member.lease, member);
+    const { participantId: participant, lease, role } = member;
+    this.#at.ledger.append({ type: 'joined', participant, lease, role });
     this.#step({ kind: 'join', lease: member.lease, stage: mayProduce(member.role) });
   }
 
-  depart({ lease }: Member, cause: DepartureCause): void {
-    this.#lagging.delete(lease);
-    this.#paused.delete(lease);
-    if (this.#byLease.delete(lease)) this.#step({ kind: 'depart', lease, cause });
-    else this.#withdraw(lease);
+  /** Resolves when the departed can open nothing more. */
+  depart(member: Member, cause: DepartureCause): Promise<EvictionReceipt> {
+    const { lease, participantId } = member;
+    this.#lagging.delete(member);
+    this.#paused.delete(member);
+    if (!this.#byLease.delete(lease)) {
+      this.#withdraw(lease);
+      return this.#receipts.eviction(lease, false);
+    }
+    const given = member.givenThrough !== null;
+    const receipt = this.#receipts.eviction(lease, given);
+    if (given) this.#departed.set(lease, participantId);
+    this.#at.ledger.append({ type: 'left', participant: participantId, lease, cause });
+    this.#step({ kind: 'depart', lease, cause });
+    return receipt;
   }
 
   sends({ lease }: Member, sends: boolean): void {
     this.#step({ kind: 'sends', lease, sends });
   }
 
-  acknowledged({ lease }: Member, epoch: EpochId, fingerprint: Uint8Array): void {
-    this.#step({ kind: 'acknowledged', lease, epoch, fingerprint });
+  acknowledged(member: Member, epoch: EpochId, fingerprint: Uint8Array): void {
+    const live = this.#live.find((one) => one.epoch === epoch);
+    if (live !== undefined && equalBytes(live.fingerprint, fingerprint))
+      this.#delivery.acknowledged(member, epoch);
+    this.#step({ kind: 'acknowledged', lease: member.lease, epoch, fingerprint });
   }
 
   confirmed({ lease }: Member, epoch: EpochId): void {
     this.#step({ kind: 'confirmed', lease, epoch });
   }
 
+  /** Its new lease waits at the custodian. */
+  readmitted(member: Member, newLease: Lease): void {
+    member.readmit = null;
+    this.#step({ kind: 'readmitted', lease: member.lease, newLease });
+  }
+
+  /** Over its new socket: what it lacks, and what it was asked. */
+  resumed(member: Member): void {
+    if (this.#closed) return;
+    if (!this.#delivery.replay(member)) {
+      member.readmit ??= 'lagging';
+      this.#at.log.info(
+        { event: 'participant.too_far_behind', participant: member.participantId },
+        'what it missed is kept no more: it is admitted anew',
+      );
+    }
+    if (member.readmit !== null) member.outlet.sendText(encodeNotice('readmit', { reason: member.readmit }));
+  }
+
+  /** Resolves when the epoch is in use; null where the meeting ended first. */
+  rekey(reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
+    const receipt = this.#receipts.rekey(reason);
+    this.#step({ kind: 'rekey', reason });
+    return receipt;
+  }
+
+  custodianLost(): void {
+    this.#lostAtMs ??= this.#at.context.nowMs();
+    this.#receipts.failed();
+    for (const member of this.#byLease.values()) member.readmit = null;
+    this.#step({ kind: 'custodianLost' });
+  }
+
+  custodianBack(): void {
+    this.#at.ledger.append({ type: 'restarted' });
+    this.#step({ kind: 'custodianBack' });
+  }
+
   close(): void {
     if (this.#closed) return;
+    for (const { participantId: participant, lease } of this.#byLease.values()) {
+      this.#at.ledger.append({ type: 'left', participant, lease, cause: 'ended' });
+    }
     this.#step({ kind: 'end' });
     this.#closed = true;
-    this.#epochsHeld = 0;
+    this.#receipts.close();
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
@@ -118,16 +198,25 @@ export class Rekeying {
   readonly #doing: Doing = {
     mint: (output) => void this.#mint(output),
     withdrawn: ({ lease }) => this.#withdraw(lease),
+    readmit: ({ leases, reason }) => {
+      const text = encodeNotice('readmit', { reason });
+      for (const lease of leases) {
+        const member = this.#byLease.get(lease);
+        if (member === undefined) continue;
+        member.readmit = reason;
+        member.outlet.sendText(text);
+      }
+      this.#at.log.info(
+        { event: 'participants.readmitting', count: leases.length, reason },
+        'admitting anew',
+      );
+    },
     custodianStalled: ({ waitedMs }) => {
+      // Its client ends it for that, and then it is lost.
       this.#at.log.error({ event: 'custodian.stalled', waitedMs }, 'the custodian does not answer');
-      this.#at.onFailed('custodian_timeout');
     },
-    activate: ({ epoch, fingerprint, trigger, by, tookMs }) => {
-      const text = encodeNotice('activated', { epoch, fingerprint: toBase64Url(fingerprint), trigger });
-      for (const member of this.#byLease.values()) if (member.keyed) member.outlet.sendText(text);
-      this.#at.context.events.activated(trigger, tookMs);
-      this.#at.log.info({ event: 'epoch.activated', epoch, trigger, by, tookMs }, 'epoch activated');
-    },
+    activate: (output) => this.#activate(output),
+    settled: ({ epoch }) => this.#at.ledger.append({ type: 'settled', epoch }),
     start: ({ lease }) => this.#media(lease, (member) => member.media.start()),
     pause: ({ lease, epoch, why }) => {
       this.#media(lease, (member) => member.media.hold());
@@ -137,11 +226,11 @@ export class Rekeying {
       this.#media(lease, (member) => member.media.release());
       this.#tellPaused(lease, epoch, false);
     },
-    lagging: ({ lease, epoch }) => {
-      this.#lagging.add(lease);
-      this.#at.log.warn({ event: 'participant.lagging', lease, epoch }, 'no acknowledgement in time');
+    lagging: ({ lease, epoch }) => this.#lags(lease, epoch),
+    caughtUp: ({ lease }) => {
+      const member = this.#byLease.get(lease);
+      if (member !== undefined) this.#lagging.delete(member);
     },
-    caughtUp: ({ lease }) => void this.#lagging.delete(lease),
     mismatch: ({ lease, epoch }) => {
       this.#at.log.error(
         { event: 'epoch.mismatch', lease, epoch },
@@ -149,73 +238,141 @@ export class Rekeying {
       );
     },
     exposed: ({ departures }) => {
-      for (const { lease, cause, exposureMs } of departures) {
+      this.#receipts.exposed(departures);
+      for (const { lease, cause, epoch, exposureMs } of departures) {
+        const participant = this.#departed.get(lease);
+        this.#departed.delete(lease);
+        if (participant === undefined) continue;
         this.#at.context.events.exposure(exposureMs);
+        this.#at.ledger.append({ type: 'exposed', participant, lease, cause, epoch, exposureMs });
         this.#at.log.info(
-          { event: 'departure.closed', lease, cause, exposureMs },
+          { event: 'departure.closed', participant, lease, cause, exposureMs },
           'the departed can open nothing any more',
         );
       }
     },
-    retire: () => void this.#epochsHeld--,
+    retire: ({ epoch, acknowledged, missed }) => {
+      const index = this.#live.findIndex((live) => live.epoch === epoch);
+      if (index === -1) return;
+      this.#live.splice(index, 1);
+      this.#at.ledger.append({ type: 'retired', epoch, acknowledged, missed });
+    },
   };
 
-  async #mint(mint: Extract<RekeyOutput, { kind: 'mint' }>): Promise<void> {
-    const { trigger, joins, departures } = mint;
+  async #mint(mint: Mint): Promise<void> {
+    const { trigger, joins, departures, share } = mint;
+    const { head } = this.#at.ledger;
+    this.#receipts.asked(mint);
     try {
-      const answer = await this.#at.custodian.rekey({
-        meeting: this.#at.meeting,
+      const answer = await this.#at.custodian().rekey({
+        meeting: this.#at.meeting.id,
         trigger,
         joins,
         departures,
-        ledger: new Uint8Array(32),
-        share: false,
+        ledger: head.hash,
+        share,
       });
       if (this.#closed) return;
-      this.#epochsHeld++;
       this.#mintFailures = 0;
-      this.#at.context.events.minted(trigger);
-      this.#deliver(answer);
-      this.#step({ kind: 'minted', epoch: answer.epoch, fingerprint: answer.fingerprint });
+      if (answer.minted) this.#minted(answer, mint, head);
+      else this.#shared(answer);
     } catch (thrown) {
       if (this.#closed) return;
       this.#mintFailed(trigger, toLatchkeyError(thrown));
     }
   }
 
+  #minted(answer: RekeyAnswer, { moves, departures }: Mint, asked: LedgerHead): void {
+    const { epoch, trigger, fingerprint, chain } = answer;
+    for (const move of moves) this.#move(move);
+    this.#live.push({ epoch, fingerprint });
+    this.#continuation = { nextEpoch: epoch + 1, chain };
+    this.#receipts.minted(epoch);
+    this.#at.context.events.minted(trigger);
+    const delivered = this.#delivery.minted(answer, moves, departures);
+    this.#at.ledger.minted(answer, asked, delivered);
+    this.#step({ kind: 'minted', epoch, fingerprint });
+  }
+
+  #shared(answer: RekeyAnswer): void {
+    const { epoch, welcomes } = answer;
+    this.#delivery.shared(answer);
+    this.#at.ledger.append({ type: 'shared', epoch, leases: welcomes.length });
+    this.#step({ kind: 'shared', epoch });
+  }
+
+  /** Who went meanwhile is not here any more. */
+  #move({ from, to }: Move): void {
+    const member = this.#byLease.get(from);
+    if (member === undefined) return;
+    this.#byLease.delete(from);
+    member.lease = to;
+    this.#byLease.set(to, member);
+    this.#at.ledger.append({ type: 'moved', participant: member.participantId, from, to });
+  }
+
   /** Want of room may pass, and the machine asks again; what lasts must not leave the departed with a live key. */
   #mintFailed(trigger: Trigger, error: LatchkeyError): void {
-    this.#mintFailures++;
     this.#at.log.error(
       { event: 'epoch.mint_failed', trigger, code: error.code, err: error },
       'no epoch was minted',
     );
+    this.#receipts.failed();
+    // Lost: told apart, and another one comes.
+    if (error.code === 'custodian_lost' || error.code === 'custodian_timeout') return;
+    this.#mintFailures++;
     this.#step({ kind: 'mintFailed' });
     if (error.code !== 'slab_full' || this.#mintFailures >= maxMintFailures) this.#at.onFailed(error.code);
   }
 
-  /** The same bytes to everybody who was there, and to each newcomer its own. Who departed meanwhile is not here any more. */
-  #deliver({ rekey, welcomes }: RekeyAnswer): void {
-    if (rekey !== null) {
-      for (const member of this.#byLease.values()) if (member.keyed) member.outlet.sendKeyMessage(rekey);
-    }
-    for (const { lease, message } of welcomes) {
-      const member = this.#byLease.get(lease);
-      if (member === undefined) continue;
-      member.keyed = true;
-      member.outlet.sendKeyMessage(message);
-    }
+  #activate(output: Extract<RekeyOutput, { kind: 'activate' }>): void {
+    const { epoch, fingerprint, trigger, by, tookMs, acknowledged, missed } = output;
+    const { context, ledger, log } = this.#at;
+    this.#delivery.activated(epoch, fingerprint, trigger);
+    context.events.activated(trigger, tookMs);
+    ledger.append({ type: 'activated', epoch, by, tookMs, acknowledged, missed });
+    log.info(
+      { event: 'epoch.activated', epoch, trigger, by, tookMs, acknowledged, missed },
+      'epoch activated',
+    );
+    this.#receipts.activated({ epoch, trigger, fingerprint, tookMs, acknowledged, missed });
+    if (trigger !== 'restart' || this.#lostAtMs === null) return;
+    const recoveredMs = context.nowMs() - this.#lostAtMs;
+    this.#lostAtMs = null;
+    context.events.recovered(recoveredMs);
+    log.info(
+      { event: 'custodian.recovered', epoch, recoveredMs },
+      'everybody has a key of the new custodian',
+    );
+  }
+
+  /** Helped once, when nothing waits in its socket any more: it may not have been told, or its answer may be lost. */
+  #lags(lease: Lease, epoch: EpochId): void {
+    this.#at.log.warn({ event: 'participant.lagging', lease, epoch }, 'no acknowledgement in time');
+    const member = this.#byLease.get(lease);
+    if (member === undefined) return;
+    this.#lagging.add(member);
+    const { outlet } = member;
+    outlet.whenDrained(() => {
+      const still = this.#lagging.has(member) && member.outlet === outlet && !this.#closed;
+      if (still && member.acknowledged < epoch) this.resumed(member);
+    });
   }
 
   #withdraw(lease: Lease): void {
     if (this.#closed) return;
-    const { custodian, meeting, log } = this.#at;
-    custodian.withdraw({ meeting, leases: [lease] }).catch((thrown: unknown) => {
-      log.warn(
-        { event: 'admission.not_withdrawn', lease, err: thrown },
-        'an unused admission was not withdrawn',
-      );
-    });
+    const withdrawn = async (): Promise<void> => {
+      try {
+        await this.#at.custodian().withdraw({ meeting: this.#at.meeting.id, leases: [lease] });
+      } catch (thrown) {
+        if (toLatchkeyError(thrown).code === 'custodian_lost') return;
+        this.#at.log.warn(
+          { event: 'admission.not_withdrawn', lease, err: thrown },
+          'an unused admission was not withdrawn',
+        );
+      }
+    };
+    void withdrawn();
   }
 
   #media(lease: Lease, act: (member: Member) => Promise<void>): void {
@@ -231,9 +388,12 @@ export class Rekeying {
   }
 
   #tellPaused(lease: Lease, epoch: EpochId, paused: boolean): void {
-    if (this.#paused.has(lease) === paused) return;
-    if (paused) this.#paused.add(lease);
-    else this.#paused.delete(lease);
-    this.#byLease.get(lease)?.outlet.sendText(encodeNotice('sendingPaused', { paused, epoch }));
+    const member = this.#byLease.get(lease);
+    if (member === undefined || this.#paused.has(member) === paused) return;
+    if (paused) this.#paused.add(member);
+    else this.#paused.delete(member);
+    const type = paused ? 'paused' : 'resumed';
+    this.#at.ledger.append({ type, participant: member.participantId, epoch });
+    member.outlet.sendText(encodeNotice('sendingPaused', { paused, epoch }));
   }
 }

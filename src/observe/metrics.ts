@@ -9,6 +9,8 @@ export const metricsPrefix = 'latchkey_';
 const rekeyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10];
 /** From an eviction on loopback to a silent departure's bound. */
 const exposureBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 30];
+/** Starting the process takes most of it. */
+const recoveryBuckets = [0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30];
 const joinBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Of answers that ask nothing of anybody else, up to what people notice. */
 const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -75,6 +77,25 @@ const keyMetrics = (registers: Registry[]) => ({
     help: 'Epochs minted and not yet retired, in all meetings.',
     registers,
   }),
+  /** `result`: `ok`, `refused` (no proof, or too late) or `expired` (nobody came back). */
+  resumes: new Counter({
+    name: 'latchkey_resumes_total',
+    help: 'Lost connections, by whether they came back: ok, refused or expired.',
+    labelNames: ['result'],
+    registers,
+  }),
+  readmissions: new Counter({
+    name: 'latchkey_readmissions_total',
+    help: 'Participants admitted anew over their open connections, by why.',
+    labelNames: ['reason'],
+    registers,
+  }),
+  sendersRefused: new Counter({
+    name: 'latchkey_senders_refused_total',
+    help: 'Participants removed because of what they sent, by what was wrong with it.',
+    labelNames: ['kind'],
+    registers,
+  }),
   lagging: new Gauge({
     name: 'latchkey_participants_lagging',
     help: 'Participants that missed an acknowledgement deadline and have not caught up.',
@@ -96,6 +117,12 @@ const custodianMetrics = (registers: Registry[]) => ({
   custodianRestarts: new Counter({
     name: 'latchkey_custodian_restarts_total',
     help: 'Times that the process that holds the keys was lost, all keys with it, and had to be started again.',
+    registers,
+  }),
+  recoverySeconds: new Histogram({
+    name: 'latchkey_custodian_recovery_seconds',
+    help: 'From the loss of the custodian until a running meeting has an epoch of the next one in use.',
+    buckets: recoveryBuckets,
     registers,
   }),
   custodianSlots: new Gauge({

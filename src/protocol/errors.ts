@@ -34,6 +34,7 @@ export const errorCodes = {
   // Meetings
   meeting_not_found: { by: 'caller', status: 404, text: 'there is no such meeting' },
   meeting_ended: { by: 'caller', status: 410, text: 'the meeting has ended' },
+  meeting_idle: { by: 'caller', status: 409, text: 'nobody is in the meeting' },
   meeting_full: { by: 'caller', status: 409, text: 'the meeting is full' },
   too_many_meetings: { by: 'caller', status: 503, text: 'this server has as many meetings as it may' },
   resume_refused: {

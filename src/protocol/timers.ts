@@ -34,6 +34,15 @@ export const defaultTimers: Timers = Object.fromEntries(
   Object.entries(timers).map(([name, { default: value }]) => [name, value]),
 ) as Timers;
 
+/** An epoch must live until the next one is in use, however slowly that comes: a mint that is late, the deadline, the graces. */
+export const outlivesInterval = (timers: Timers): boolean =>
+  timers.epochLifeMs >
+  timers.intervalMs +
+    2 * timers.custodianAnswerMs +
+    2 * timers.ackDeadlineMs +
+    timers.confirmGraceMs +
+    timers.receiverGraceMs;
+
 /** Numbers of the protocol that are not times. */
 export const limits = {
   /** Share of the others (not senders) whose acknowledgement activates an epoch. */

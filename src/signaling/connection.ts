@@ -23,8 +23,8 @@ export interface Reply<M extends Method> {
 export interface Handlers {
   request<M extends Method>(method: M, ask: Ask<M>): Promise<Reply<M>>;
   notice<N extends ClientNotice>(notice: N, data: ClientNoticeData<N>): void;
-  /** The socket is gone, whoever closed it. Called once. */
-  closed(): void;
+  /** The socket is gone, whoever closed it. Called once. `ended`: why, where we ended it. */
+  closed(ended: EndReason | null): void;
 }
 
 export interface ConnectionLimits {
@@ -70,6 +70,7 @@ export class Connection implements Outlet {
   #errors = 0;
   #answered = true;
   #ending = false;
+  #ended: EndReason | null = null;
 
   constructor(
     socket: WebSocket,
@@ -112,8 +113,17 @@ export class Connection implements Outlet {
     this.#send(message);
   }
 
+  whenDrained(then: () => void): void {
+    if (this.#ending || this.#socket.readyState !== this.#socket.OPEN) return;
+    // Goes out after all that was sent before, and says when it has.
+    this.#socket.ping(undefined, undefined, (error?: Error | null) => {
+      if (error === undefined || error === null) then();
+    });
+  }
+
   end(reason: EndReason, code?: ErrorCode): void {
     if (this.#ending) return;
+    this.#ended = reason;
     if (this.#socket.readyState === this.#socket.OPEN) {
       this.#socket.send(encodeNotice('ended', code === undefined ? { reason } : { reason, code }));
     }
@@ -147,7 +157,7 @@ export class Connection implements Outlet {
     clearTimeout(this.#joinTimer);
     clearInterval(this.#pingTimer);
     if (this.#cutTimer !== null) clearTimeout(this.#cutTimer);
-    this.#handlers.closed();
+    this.#handlers.closed(this.#ended);
   }
 
   #receive(data: RawData, isBinary: boolean): void {

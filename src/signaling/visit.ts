@@ -1,24 +1,24 @@
 // What each request and notice of a participant does: a table from method to function. One `Visit` per connection: first a
 // stranger who may only join, then a member of one meeting.
 
+import { randomBytes } from 'node:crypto';
 import type { RtpCapabilities, RtpParameters } from 'mediasoup/types';
 import type { TokenClaims, TokenService } from '../auth/tokens.ts';
 import { verifyJoinSignature } from '../auth/joinSignature.ts';
 import type { MeetingDirectory } from '../meeting/directory.ts';
 import type { Incarnation } from '../meeting/incarnation.ts';
 import type { Member } from '../meeting/member.ts';
-import { fromBase64Url } from '../protocol/bytes.ts';
+import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { epochId, protocolVersion } from '../protocol/names.ts';
+import type { EndReason } from '../protocol/names.ts';
+import { epochId, lengths, protocolVersion } from '../protocol/names.ts';
 import type { Answer, Ask, ClientNotice, ClientNoticeData, Method } from '../protocol/signaling.ts';
-import type { Timers } from '../protocol/timers.ts';
 import type { Connection, Handlers, Reply } from './connection.ts';
 
 export interface VisitContext {
   readonly tokens: TokenService;
   readonly directory: MeetingDirectory;
-  readonly timers: Timers;
   /** Counts joins by how they ended, and how long they took in milliseconds. */
   readonly onJoin: (result: 'ok' | ErrorCode, ms: number) => void;
 }
@@ -28,7 +28,9 @@ interface Seat {
   readonly member: Member;
 }
 
-type MemberMethod = Exclude<Method, 'join' | 'challenge' | 'resume' | 'readmit'>;
+/** What a stranger may ask. */
+type StrangerMethod = 'join' | 'challenge' | 'resume';
+type MemberMethod = Exclude<Method, StrangerMethod>;
 type Table = { readonly [M in MemberMethod]: (seat: Seat, ask: Ask<M>) => Promise<Reply<M>> };
 
 const answered = <T>(answer: T): { answer: () => T } => ({ answer: () => answer });
@@ -78,6 +80,11 @@ const table: Table = {
     await member.media.setPreferredLayers(consumerId, spatialLayer);
     return done;
   },
+  readmit: async ({ incarnation, member }, { publicKey }) => {
+    const key = fromBase64Url(publicKey);
+    if (key === null) throw new LatchkeyError('public_key_invalid');
+    return answered(await incarnation.readmit(member, key));
+  },
   leave: async ({ incarnation, member }) => ({
     answer: () => ({}),
     sent: () => incarnation.depart(member, 'left'),
@@ -89,6 +96,8 @@ export class Visit implements Handlers {
   readonly #connection: Connection;
   #joining = false;
   #gone = false;
+  /** For one `resume`. */
+  #challenge: Uint8Array | null = null;
   #seat: Seat | null = null;
 
   constructor(context: VisitContext, connection: Connection) {
@@ -98,9 +107,13 @@ export class Visit implements Handlers {
 
   async request<M extends Method>(method: M, ask: Ask<M>): Promise<Reply<M>> {
     if (method === 'join') return (await this.#join(ask as Ask<'join'>)) as Reply<M>;
+    if (method === 'challenge') return this.#challenged() as Reply<M>;
+    if (method === 'resume') return (await this.#resume(ask as Ask<'resume'>)) as Reply<M>;
     const seat = this.#seat;
     if (seat === null) throw new LatchkeyError('not_joined');
-    if (seat.member.media.closed) throw new LatchkeyError('closed');
+    // Another connection may have taken the seat.
+    if (seat.member.media.closed || seat.member.outlet !== this.#connection)
+      throw new LatchkeyError('closed');
     const handle = table[method as MemberMethod] as (seat: Seat, ask: Ask<M>) => Promise<Reply<M>>;
     return await handle(seat, ask);
   }
@@ -108,6 +121,7 @@ export class Visit implements Handlers {
   notice<N extends ClientNotice>(notice: N, data: ClientNoticeData<N>): void {
     const seat = this.#seat;
     if (seat === null) throw new LatchkeyError('not_joined');
+    if (seat.member.outlet !== this.#connection) return;
     const epoch = epochId(data.epoch);
     if (notice === 'confirmed') {
       seat.incarnation.confirmed(seat.member, epoch);
@@ -117,9 +131,47 @@ export class Visit implements Handlers {
     seat.incarnation.acknowledged(seat.member, epoch, fingerprint);
   }
 
-  closed(): void {
+  /** Who lost its connection may resume; who broke the protocol may not. */
+  closed(ended: EndReason | null): void {
     this.#gone = true;
-    if (this.#seat !== null) this.#seat.incarnation.depart(this.#seat.member, 'lost');
+    if (this.#seat === null) return;
+    const { incarnation, member } = this.#seat;
+    if (member.outlet !== this.#connection) return;
+    if (ended === 'protocolError') incarnation.depart(member, 'lost');
+    else incarnation.away(member);
+  }
+
+  #challenged(): Reply<'challenge'> {
+    if (this.#seat !== null || this.#joining) throw new LatchkeyError('already_joined');
+    const challenge = new Uint8Array(randomBytes(lengths.challenge));
+    this.#challenge = challenge;
+    return answered({ challenge: toBase64Url(challenge) });
+  }
+
+  async #resume(ask: Ask<'resume'>): Promise<Reply<'resume'>> {
+    if (ask.protocol !== protocolVersion) throw new LatchkeyError('unsupported_protocol');
+    if (this.#joining) throw new LatchkeyError('already_joined');
+    const challenge = this.#challenge;
+    this.#challenge = null;
+    if (challenge === null) throw new LatchkeyError('resume_refused', 'ask for a challenge first');
+    this.#joining = true;
+    try {
+      const incarnation = this.#context.directory.running(ask.meeting);
+      if (incarnation === null) throw new LatchkeyError('resume_refused');
+      const member = await incarnation.proveResume(ask, challenge);
+      if (this.#gone) throw new LatchkeyError('closed');
+      this.#connection.joined();
+      return {
+        answer: () => incarnation.describeResumed(member, ask),
+        sent: () => {
+          this.#seat = { incarnation, member };
+          incarnation.resumed(member, this.#connection, ask);
+        },
+      };
+    } catch (thrown) {
+      this.#joining = false;
+      throw thrown;
+    }
   }
 
   async #join(ask: Ask<'join'>): Promise<Reply<'join'>> {
@@ -177,12 +229,11 @@ export class Visit implements Handlers {
   }
 
   #welcome({ incarnation, member }: Seat): Answer<'join'> {
-    const { receiverGraceMs, epochLifeMs, resumeWindowMs } = this.#context.timers;
     return {
       protocol: protocolVersion,
       keying: 'server',
       ...incarnation.describeFor(member),
-      timers: { receiverGraceMs, epochLifeMs, resumeWindowMs },
+      timers: incarnation.timers,
     };
   }
 

@@ -1,0 +1,150 @@
+// Who is handed which key messages, and again to whom after its socket dropped. All of it is ciphertext: rekeys are kept for those who
+// resume, welcomes until they are acknowledged. Nothing is repeated into a socket that stands still.
+
+import type { RekeyAnswer } from '../custodian/custodian.ts';
+import type { Move } from '../keys/rekey.ts';
+import { toBase64Url } from '../protocol/bytes.ts';
+import type { EpochId, Lease, Trigger } from '../protocol/names.ts';
+import { limits } from '../protocol/timers.ts';
+import { encodeNotice } from './member.ts';
+import type { Member } from './member.ts';
+
+interface KeptRekey {
+  readonly epoch: EpochId;
+  /** The leases that change with it; sent before it. */
+  readonly leases: string | null;
+  readonly rekey: Uint8Array | null;
+}
+
+interface Activation {
+  readonly epoch: EpochId;
+  readonly text: string;
+}
+
+export class KeyDelivery {
+  readonly #byLease: ReadonlyMap<Lease, Member>;
+  /** The newest epochs, in order and without a gap. */
+  readonly #kept: KeptRekey[] = [];
+  #activation: Activation | null = null;
+
+  constructor(byLease: ReadonlyMap<Lease, Member>) {
+    this.#byLease = byLease;
+  }
+
+  /**
+   * The same bytes to everybody who was there, and to each newcomer its own. Who departed meanwhile is not here any more. `moves` have been
+   * made; `departures` are those of the mint. Answers how many were handed something.
+   */
+  minted(answer: RekeyAnswer, moves: readonly Move[], departures: readonly Lease[]): number {
+    const { epoch, rekey, welcomes } = answer;
+    // Whose old lease left the tree opens nothing of this: it has its welcome, or was left behind by a renewal and waits for one.
+    for (const lease of [...departures, ...moves.map(({ to }) => to)]) {
+      const member = this.#byLease.get(lease);
+      if (member !== undefined) member.keyed = false;
+    }
+    const leases = this.#leasesNotice(epoch, moves);
+    this.#keep({ epoch, leases, rekey });
+    let delivered = 0;
+    for (const member of this.#byLease.values()) {
+      if (leases !== null && member.entered) member.outlet.sendText(leases);
+      if (!member.keyed || rekey === null) continue;
+      member.outlet.sendKeyMessage(rekey);
+      delivered++;
+    }
+    return delivered + this.#welcome(epoch, welcomes);
+  }
+
+  /** Newcomers of an epoch that is active already. */
+  shared({ epoch, welcomes }: RekeyAnswer): void {
+    this.#welcome(epoch, welcomes);
+    if (this.#activation?.epoch !== epoch) return;
+    for (const { lease } of welcomes) this.#byLease.get(lease)?.outlet.sendText(this.#activation.text);
+  }
+
+  activated(epoch: EpochId, fingerprint: Uint8Array, trigger: Trigger): void {
+    const text = encodeNotice('activated', { epoch, fingerprint: toBase64Url(fingerprint), trigger });
+    this.#activation = { epoch, text };
+    for (const member of this.#byLease.values()) if (member.keyed) member.outlet.sendText(text);
+  }
+
+  acknowledged(member: Member, epoch: EpochId): void {
+    if (epoch > (member.givenThrough ?? -1)) return;
+    member.acknowledged = Math.max(member.acknowledged, epoch);
+    if (member.welcome !== null && member.welcome.epoch <= epoch) member.welcome = null;
+  }
+
+  /**
+   * What the member lacks, in order, the activation last. False where what it lacks is not kept any more: it has to be admitted anew, and is
+   * sent nothing until then.
+   */
+  replay(member: Member): boolean {
+    const { welcome, outlet } = member;
+    if (!member.keyed) return true;
+    const lacking = this.#kept.filter(({ epoch }) => epoch > member.acknowledged);
+    // Rekeys before a pending welcome are for the lease before, which may still open frames in flight.
+    const before = welcome === null ? [] : lacking.filter(({ epoch }) => epoch <= (welcome.through ?? -1));
+    const after = lacking.filter(({ epoch }) => welcome === null || epoch >= welcome.epoch);
+    if (welcome === null && !this.#reaches(member.acknowledged)) {
+      member.keyed = false;
+      return false;
+    }
+    if (this.#reaches(member.acknowledged)) for (const kept of before) send(outlet, kept);
+    for (const kept of after) {
+      if (kept.epoch === welcome?.epoch) {
+        if (kept.leases !== null) outlet.sendText(kept.leases);
+        outlet.sendKeyMessage(welcome.message);
+      } else send(outlet, kept);
+    }
+    // Of an epoch that was shared, or is kept no more.
+    if (welcome !== null && !after.some(({ epoch }) => epoch === welcome.epoch))
+      outlet.sendKeyMessage(welcome.message);
+    if (this.#activation !== null && has(member, this.#activation.epoch))
+      outlet.sendText(this.#activation.text);
+    return true;
+  }
+
+  /** What follows the acknowledged epoch is kept, or nothing followed. */
+  #reaches(acknowledged: number): boolean {
+    const [oldest] = this.#kept;
+    return oldest === undefined || oldest.epoch <= acknowledged + 1;
+  }
+
+  #keep(kept: KeptRekey): void {
+    this.#kept.push(kept);
+    if (this.#kept.length > limits.keptRekeys) this.#kept.shift();
+  }
+
+  #welcome(epoch: EpochId, welcomes: RekeyAnswer['welcomes']): number {
+    let delivered = 0;
+    for (const { lease, message } of welcomes) {
+      const member = this.#byLease.get(lease);
+      if (member === undefined) continue;
+      const through = member.givenThrough;
+      member.welcome = { epoch, message, through };
+      member.keyed = true;
+      member.outlet.sendKeyMessage(message);
+      delivered++;
+    }
+    for (const member of this.#byLease.values()) if (member.keyed) member.givenThrough = epoch;
+    return delivered;
+  }
+
+  /** Of those who send: others' frames nobody expects. */
+  #leasesNotice(epoch: EpochId, moves: readonly Move[]): string | null {
+    const leases = moves.flatMap(({ to }) => {
+      const member = this.#byLease.get(to);
+      if (member === undefined || member.media.producers.length === 0) return [];
+      return { participantId: member.participantId, lease: to };
+    });
+    return leases.length === 0 ? null : encodeNotice('leases', { epoch, leases });
+  }
+}
+
+/** It was handed this epoch, under this lease or the one before. */
+const has = ({ welcome }: Member, epoch: EpochId): boolean =>
+  welcome === null || epoch >= welcome.epoch || epoch <= (welcome.through ?? -1);
+
+const send = (outlet: Member['outlet'], { leases, rekey }: KeptRekey): void => {
+  if (leases !== null) outlet.sendText(leases);
+  if (rekey !== null) outlet.sendKeyMessage(rekey);
+};
