@@ -14,7 +14,10 @@ import { treeDegree } from '../protocol/keyMessages.ts';
 
 export interface TreeShape {
   readonly height: number;
+  readonly size: number;
   has(level: number, index: number): boolean;
+  /** Inner nodes of a level. */
+  countAt(level: number): number;
 }
 
 export interface NodeChange {
@@ -43,6 +46,19 @@ export const heightFor = (places: number): number => {
   let height = 1;
   while (treeDegree ** height < places) height++;
   return height;
+};
+
+/**
+ * Inner nodes that the joins of `joining` make at most, in one rekey or several, whatever departs before them or with them: at each level one
+ * for each of them, and never more than there are places without one. Departures only lower it, or delete as many nodes as they raise it by.
+ */
+export const freshNodesAtMost = (tree: TreeShape, joining: number): number => {
+  const height = Math.max(tree.height, heightFor(tree.size + joining));
+  let fresh = 0;
+  for (let level = 1; level <= height; level++) {
+    fresh += Math.min(joining, treeDegree ** (height - level) - tree.countAt(level));
+  }
+  return fresh;
 };
 
 const leafOutcomes = (departed: ReadonlySet<number>, joined: ReadonlySet<number>): Map<number, Outcome> => {

@@ -5,7 +5,7 @@ import { KeyTree } from '../../src/keys/tree.ts';
 import type { TreeRekey } from '../../src/keys/tree.ts';
 import type { Rekey, Welcome } from '../../src/protocol/keyMessages.ts';
 import { epochId, lease as toLease } from '../../src/protocol/names.ts';
-import { SymbolicOpeningKeys, SymbolicSealingKeys } from './treeSymbols.ts';
+import { changeOf, SymbolicOpeningKeys, SymbolicSealingKeys } from './treeSymbols.ts';
 import type { Cell } from './treeSymbols.ts';
 
 const incarnation = new Uint8Array(16).fill(3);
@@ -16,13 +16,16 @@ const meeting = (size: number) => {
   const tree = new KeyTree(sealing, incarnation);
   const keys = new SymbolicOpeningKeys(sealing.wire);
   const admitted = new Map<number, Cell>();
+  const joiner = (number: number) => {
+    const key = sealing.mint();
+    admitted.set(number, keys.take(key));
+    return { lease: toLease(number), key };
+  };
+  const shareWith = (joins: readonly number[]): readonly Welcome[] =>
+    tree.share(joins.map(joiner)) ?? assert.fail('it can be shared');
   const rekey = (joins: readonly number[], departures: readonly number[] = []): TreeRekey => {
-    const joiners = joins.map((number) => {
-      const key = sealing.mint();
-      admitted.set(number, keys.take(key));
-      return { lease: toLease(number), key };
-    });
-    return tree.rekey({ trigger: 'joinAndDeparture', joins: joiners, departures: departures.map(toLease) });
+    const joiners = joins.map(joiner);
+    return tree.rekey(changeOf({ joins: joiners, departures: departures.map(toLease), keep: true }));
   };
   const first = rekey(Array.from({ length: size }, (_, index) => index + 1));
   const welcomeOf = (number: number, made = first): Welcome =>
@@ -43,7 +46,7 @@ const meeting = (size: number) => {
     keys.wipe(session);
     return member;
   };
-  return { sealing, keys, rekey, welcomeOf, identity, keyOf, open };
+  return { sealing, keys, rekey, shareWith, welcomeOf, identity, keyOf, open };
 };
 
 const messageOf = ({ rekey }: TreeRekey): Rekey => rekey ?? assert.fail('there is a message for everybody');
@@ -70,6 +73,22 @@ describe('a member of the key tree', () => {
       assert.equal(member.epoch, made.epoch);
       assert.equal(applied.session.atom, sealing.sessions[made.epoch]?.atom);
       keys.wipe(applied.session);
+    }
+  });
+
+  it('opens the welcome to an epoch that it shares, and every rekey after it, as those do who were there', async () => {
+    const { sealing, keys, rekey, shareWith, identity, keyOf, open } = meeting(5);
+    const old = await open(1);
+    const told = rekey([], [2]);
+    assert.equal((await old.apply(messageOf(told))).kind, 'opened');
+    const [welcome] = shareWith([6, 7]);
+    assert.ok(welcome !== undefined);
+    const { member, session } = await TreeMember.open(keys, identity(6, 1), keyOf(6), welcome);
+    assert.equal(session.atom, sealing.sessions[1]?.atom);
+    for (const made of [rekey([8]), rekey([], [1]), rekey([], [7]), rekey([9, 10, 11, 12, 13, 14])]) {
+      const applied = await member.apply(messageOf(made));
+      assert.ok(applied.kind === 'opened');
+      assert.equal(applied.session.atom, sealing.sessions[made.epoch]?.atom);
     }
   });
 

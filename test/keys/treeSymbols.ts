@@ -1,10 +1,22 @@
 // Keys as symbols: an atom that was drawn at random, and how often it has been stepped. Whoever knows (atom, n) knows (atom, m) for
 // every m ≥ n, opens what is sealed under those, and nothing else: the closure below is all that anybody can ever derive.
 
+import { createHash } from 'node:crypto';
 import type { OpeningKeys, SealingKeys, SealUse } from '../../src/keys/keyStore.ts';
+import type { TreeChange } from '../../src/keys/tree.ts';
 import { ByteWriter, toHex } from '../../src/protocol/bytes.ts';
 import { lengths } from '../../src/protocol/names.ts';
 import type { EpochId } from '../../src/protocol/names.ts';
+
+/** A rekey with nothing in it but what is given. */
+export const changeOf = <H>(change: Partial<TreeChange<H>>): TreeChange<H> => ({
+  trigger: 'joinAndDeparture',
+  ledger: new Uint8Array(lengths.hash),
+  joins: [],
+  departures: [],
+  keep: false,
+  ...change,
+});
 
 export interface Term {
   readonly atom: number;
@@ -102,9 +114,13 @@ export class SymbolicSealingKeys implements SealingKeys<Cell> {
     return this.wire.add({ under: termOf(under), use: useOf(use), aad, secrets: secrets.map(termOf) });
   }
 
-  fingerprint(session: Cell, _incarnation: Uint8Array, epoch: EpochId): Uint8Array {
+  fingerprint(session: Cell, chain: Uint8Array, _incarnation: Uint8Array, epoch: EpochId): Uint8Array {
     this.sessions[epoch] = termOf(session);
-    return new ByteWriter(lengths.fingerprint).u32(0).u32(0).u32(0).u32(session.atom).finish();
+    return new ByteWriter(lengths.fingerprint).u32(session.atom).fixed(chain.subarray(0, 12), 12).finish();
+  }
+
+  hash(bytes: Uint8Array): Uint8Array {
+    return new Uint8Array(createHash('sha256').update(bytes).digest());
   }
 
   #assertAlive(key: Cell): void {
@@ -131,6 +147,12 @@ export class SymbolicOpeningKeys implements OpeningKeys<Cell> {
     if (!key.alive) throw new Error('a wiped key was stepped');
     this.wipe(key);
     return Promise.resolve(this.take({ atom: key.atom, steps: key.steps + 1 }));
+  }
+
+  /** What the chain adds to a session key is public: it changes nothing of who knows it. */
+  bind(session: Cell): Promise<Cell> {
+    this.wipe(session);
+    return Promise.resolve(this.take(session));
   }
 
   wipe(key: Cell): void {

@@ -39,18 +39,18 @@ const mutants: readonly Mutant[] = [
   {
     without: 'a replaced key is random, not a step of the one before',
     file: 'tree.ts',
-    find: 'this.#keys.renew(key);',
-    replace: 'this.#keys.step(key);',
+    find: 'this.#keys.renew(this.#nodes.keyAt(level, index));',
+    replace: 'this.#keys.step(this.#nodes.keyAt(level, index));',
   },
   {
     without: "a replaced key is sealed under its children's new keys",
     file: 'tree.ts',
-    find: '    this.#replace(plan, fresh);\n    const nodes = this.#sealNodes(plan);',
+    find: '    this.#replace(plan, fresh);\n    const nodes = this.#sealNodes(epoch, plan.nodes);',
     // Root first: each parent is sealed while its children still have the keys that a departed knows.
     replace: `    this.#replace({ ...plan, nodes: plan.nodes.filter(({ change }) => change !== 'renewed') }, fresh);
     const nodes = [...plan.nodes].reverse().flatMap((node) => {
       if (node.change === 'renewed') this.#replace({ ...plan, nodes: [node] }, []);
-      return this.#sealNodes({ ...plan, nodes: [node] });
+      return this.#sealNodes(epoch, [node]);
     }).reverse();`,
   },
   {
@@ -68,26 +68,64 @@ const mutants: readonly Mutant[] = [
   {
     without: 'every key is stepped after a rekey',
     file: 'tree.ts',
-    find: 'for (const { key } of this.#leaves.values()) this.#keys.step(key);\n    for (const level of this.#inner) for (const key of level.values()) this.#keys.step(key);',
+    find: 'this.#nodes.stepAll();',
     replace: '',
   },
   {
     without: 'inner keys are stepped',
-    file: 'tree.ts',
+    file: 'treeNodes.ts',
     find: 'for (const level of this.#inner) for (const key of level.values()) this.#keys.step(key);',
     replace: '',
   },
   {
     without: "a newcomer's leaf is stepped",
     file: 'tree.ts',
-    find: '    this.#keys.step(key);\n    this.#leaves.set(leaf, { lease, key });',
-    replace: '    this.#leaves.set(leaf, { lease, key });',
+    find: '    this.#keys.step(key);\n    this.#nodes.seat(leaf, { lease, key });',
+    replace: '    this.#nodes.seat(leaf, { lease, key });',
   },
   {
     without: 'the session key is forgotten',
     file: 'tree.ts',
-    find: 'this.#keys.wipe(minted.session);',
+    find: 'if (session !== null && this.#kept?.session !== session) this.#keys.wipe(session);',
     replace: '',
+  },
+  {
+    without: 'the session key is kept only where the policy wants it',
+    file: 'tree.ts',
+    find: 'if (keep) this.#kept',
+    replace: 'this.#kept',
+  },
+  {
+    without: 'the session key that was kept is forgotten at the next rekey',
+    file: 'tree.ts',
+    find: '    this.#nextEpoch++;\n    this.forget();',
+    replace: '    this.#nextEpoch++;',
+  },
+  {
+    without: 'the session key is forgotten when its time to be shared is over',
+    file: 'tree.ts',
+    find: '  forget(): void {\n',
+    replace: '  forget(): void {\n    if (!this.#closed) return;\n',
+  },
+  {
+    without: 'newcomers are given the path as it is after the step',
+    file: 'tree.ts',
+    find: `    this.#nodes.stepAll();
+    const welcomes = plan.placed.map((newcomer) => this.#welcome(head, newcomer, session));`,
+    replace: `    const welcomes = plan.placed.map((newcomer) => this.#welcome(head, newcomer, session));
+    this.#nodes.stepAll();`,
+  },
+  {
+    without: 'nobody shares an epoch for whom the tree would have to grow',
+    file: 'tree.ts',
+    find: ' || plan.height > this.height) return null;',
+    replace: ') return null;',
+  },
+  {
+    without: 'who shares an epoch is given that one',
+    file: 'tree.ts',
+    find: 'if (keep) this.#kept = { head, session };',
+    replace: 'if (keep) this.#kept = { head, session: this.#keys.mint() };',
   },
 ];
 

@@ -8,7 +8,7 @@ import type { TreeClass } from './treeHistories.ts';
 export interface Mutant {
   /** The rule that is left out. */
   readonly without: string;
-  readonly file: 'tree.ts' | 'treePlan.ts';
+  readonly file: 'tree.ts' | 'treeNodes.ts' | 'treePlan.ts';
   /** Stands in the file exactly once, so that a mutant cannot silently come to nothing. */
   readonly find: string;
   readonly replace: string;
@@ -29,7 +29,7 @@ registerHooks({
   resolve(specifier, context, next) {
     const resolved = next(specifier, context);
     const id = mutantOf(context.parentURL);
-    if (id === null || !/\/src\/keys\/tree(?:Plan)?\.ts$/.test(resolved.url)) return resolved;
+    if (id === null || !/\/src\/keys\/tree(?:Nodes|Plan)?\.ts$/.test(resolved.url)) return resolved;
     return { ...resolved, url: `${resolved.url}?mutant=${id}` };
   },
   load(url, context, next) {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, hash, sign, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isErrorCode, LatchkeyError } from '../../src/protocol/errors.ts';
 import {
   admissionSignatureInput,
+  chainInput,
   decodeAdmission,
   decodeRekey,
   decodeWelcome,
@@ -12,11 +14,14 @@ import {
   encodeRekey,
   encodeRekeyBody,
   encodeWelcome,
-  rekeySignatureInput,
+  epochSignatureInput,
+  ledgerSignatureInput,
+  resumeProofInput,
   transportSignatureInput,
 } from '../../src/protocol/keyMessages.ts';
-import type { Admission, Rekey, SealedNode, Welcome } from '../../src/protocol/keyMessages.ts';
+import type { Admission, EpochSeal, Rekey, SealedNode, Welcome } from '../../src/protocol/keyMessages.ts';
 import { epochId, lease, roles, triggers } from '../../src/protocol/names.ts';
+import type { Trigger } from '../../src/protocol/names.ts';
 
 const fixed = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 /** Plain objects, as the decoders make. */
@@ -28,6 +33,8 @@ const head = {
   epoch: uint32.map(epochId),
   fingerprint: fixed(16),
   trigger: fc.constantFrom(...triggers),
+  previous: fixed(32),
+  ledger: fixed(32),
 };
 
 const admissions: fc.Arbitrary<Admission> = record({
@@ -55,6 +62,8 @@ const welcomes: fc.Arbitrary<Welcome> = fc.integer({ min: 1, max: 10 }).chain((h
     sealed: fixed((height + 1) * 32 + 16),
   }),
 );
+
+const seals: fc.Arbitrary<EpochSeal> = record({ digest: fixed(32), signature: fixed(64) });
 
 const node = (level: number, index: number): fc.Arbitrary<SealedNode> =>
   fc
@@ -101,12 +110,16 @@ describe('key messages', () => {
     );
   });
 
-  it('a welcome reads back as written; short and long ones are refused', () => {
+  it('a welcome reads back as written, with what the server says of its epoch; short and long ones are refused', () => {
     fc.assert(
-      fc.property(welcomes, (welcome) => assert.deepEqual(decodeWelcome(encodeWelcome(welcome)), welcome)),
+      fc.property(welcomes, seals, (welcome, seal) =>
+        assert.deepEqual(decodeWelcome(encodeWelcome(welcome, seal)), { welcome, ...seal }),
+      ),
     );
     fc.assert(
-      fc.property(welcomes, (welcome) => assertStrict(encodeWelcome(welcome), decodeWelcome)),
+      fc.property(welcomes, seals, (welcome, seal) =>
+        assertStrict(encodeWelcome(welcome, seal), decodeWelcome),
+      ),
       { numRuns: 5 },
     );
   });
@@ -165,6 +178,8 @@ describe('key messages', () => {
       incarnation: new Uint8Array(16),
       epoch: epochId(1),
       trigger: 'departure' as const,
+      previous: new Uint8Array(32),
+      ledger: new Uint8Array(32),
       height: 2,
       fingerprint: new Uint8Array(16),
       nodes,
@@ -187,17 +202,16 @@ describe('key messages', () => {
 
   it('what is signed or bound differs from use to use, whatever the fields hold', () => {
     fc.assert(
-      fc.property(admissions, rekeys, (admission, rekey) => {
+      fc.property(admissions, rekeys, seals, (admission, rekey, { digest }) => {
+        const { incarnation, lease } = admission.terms;
         const inputs = [
           encodeAdmissionTerms(admission.terms),
           admissionSignatureInput(admission.terms, admission.enc),
-          rekeySignatureInput(encodeRekeyBody(rekey)),
-          transportSignatureInput({
-            incarnation: admission.terms.incarnation,
-            participant: '',
-            transport: '',
-            fingerprints: [],
-          }),
+          chainInput(rekey),
+          epochSignatureInput({ ...rekey, chain: rekey.previous, digest }),
+          ledgerSignatureInput({ incarnation, lines: 1, hash: digest }),
+          resumeProofInput({ incarnation, lease, challenge: digest }),
+          transportSignatureInput({ incarnation, participant: '', transport: '', fingerprints: [] }),
         ].map((input) => Buffer.from(input).toString('hex'));
         for (const one of inputs)
           for (const other of inputs) assert.ok(one === other || !other.startsWith(one));
@@ -208,5 +222,91 @@ describe('key messages', () => {
   it('codes are known by name only', () => {
     assert.ok(isErrorCode('malformed'));
     for (const other of ['toString', '__proto__', '', 7, null]) assert.ok(!isErrorCode(other));
+  });
+});
+
+const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
+
+/** Another value of the same kind. */
+const bend = <T extends Uint8Array | number | string>(value: T, at: number): T => {
+  if (value instanceof Uint8Array) {
+    const index = at % value.length;
+    return value.with(index, (value[index] ?? 0) ^ (1 + (at % 255))) as T;
+  }
+  if (typeof value === 'number') return ((value + 1 + at) % 2 ** 32) as T;
+  return triggers[
+    (triggers.indexOf(value as Trigger) + 1 + (at % (triggers.length - 1))) % triggers.length
+  ] as T;
+};
+
+describe('the chain of epochs', () => {
+  it('differs wherever anything differs that it covers', () => {
+    const covered = ['incarnation', 'epoch', 'trigger', 'previous', 'ledger'] as const;
+    fc.assert(
+      fc.property(welcomes, fc.constantFrom(...covered), fc.nat(2 ** 31), (head, field, at) => {
+        const other = { ...head, [field]: bend(head[field], at) };
+        fc.pre(other[field] !== head[field]);
+        assert.notDeepEqual(sha256(chainInput(other)), sha256(chainInput(head)), field);
+      }),
+    );
+  });
+
+  it('is the same from a welcome and from the rekey of its epoch', () => {
+    fc.assert(
+      fc.property(welcomes, rekeys, (welcome, rekey) => {
+        const { incarnation, epoch, trigger, previous, ledger } = rekey;
+        assert.deepEqual(
+          chainInput({ ...welcome, incarnation, epoch, trigger, previous, ledger }),
+          chainInput(rekey),
+        );
+      }),
+    );
+  });
+});
+
+describe('what the server says of an epoch', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+
+  const signed = (rekey: Rekey): Uint8Array => {
+    const body = encodeRekeyBody(rekey);
+    const input = epochSignatureInput({ ...rekey, chain: sha256(chainInput(rekey)), digest: sha256(body) });
+    return encodeRekey(body, new Uint8Array(sign(null, input, privateKey)));
+  };
+
+  /** As a participant does. */
+  const verifies = (message: Uint8Array): boolean => {
+    const { rekey, body, signature } = decodeRekey(message);
+    const input = epochSignatureInput({ ...rekey, chain: sha256(chainInput(rekey)), digest: sha256(body) });
+    return verify(null, input, publicKey, signature);
+  };
+
+  it('covers every byte of the rekey: bent anywhere, it is no rekey, or not signed', () => {
+    fc.assert(
+      fc.property(rekeys, fc.integer({ min: 1, max: 255 }), (rekey, flip) => {
+        const message = signed(rekey);
+        assert.ok(verifies(message));
+        for (let at = 0; at < message.length; at++) {
+          const bent = message.with(at, (message[at] ?? 0) ^ flip);
+          try {
+            assert.equal(verifies(bent), false, `byte ${at}`);
+          } catch (thrown) {
+            if (!malformed(thrown)) throw thrown;
+          }
+        }
+      }),
+      { numRuns: 6 },
+    );
+  });
+
+  it('covers every field of the statement', () => {
+    const fields = ['incarnation', 'epoch', 'trigger', 'fingerprint', 'chain', 'digest'] as const;
+    fc.assert(
+      fc.property(welcomes, seals, fc.constantFrom(...fields), fc.nat(2 ** 31), (head, seal, field, at) => {
+        const statement = { ...head, chain: head.previous, digest: seal.digest };
+        const other = { ...statement, [field]: bend(statement[field], at) };
+        fc.pre(other[field] !== statement[field]);
+        assert.notDeepEqual(epochSignatureInput(other), epochSignatureInput(statement), field);
+      }),
+    );
   });
 });
