@@ -36,6 +36,8 @@ export class TreeMember<H> {
   #path: H[];
   #epoch: EpochId;
   #closed = false;
+  /** The last rekey's keys have still to take their step. */
+  #unsettled = false;
   /** The rekey that is being processed: the next waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -84,9 +86,32 @@ export class TreeMember<H> {
    * @throws LatchkeyError `key_message_gap`, `key_message_unopened`, `closed`; the member is as it was.
    */
   apply(rekey: Rekey): Promise<Applied<H>> {
-    const applied = this.#turn.then(() => this.#apply(rekey));
-    this.#turn = applied.catch(() => null);
-    return applied;
+    return this.#inTurn(async () => {
+      const applied = await this.#advance(rekey);
+      try {
+        await this.#settle();
+        this.#assertOpen();
+        return applied;
+      } catch (thrown) {
+        if (applied.kind === 'opened') this.#keys.wipe(applied.session);
+        throw thrown;
+      }
+    });
+  }
+
+  /**
+   * As `apply`, but leaves the step to `settle`, so that an acknowledgement need not wait for it. Until then the keys under which this
+   * rekey was sealed are still here: they open this epoch's session key and no earlier one, and what that key opens is opened by the
+   * base key that the participant holds beside them. Forward secrecy is the same as soon as `settle` is called, which has to be before the
+   * epoch's base key is dropped; the next rekey settles first in any case.
+   */
+  advance(rekey: Rekey): Promise<Applied<H>> {
+    return this.#inTurn(() => this.#advance(rekey));
+  }
+
+  /** Takes the step that `advance` left, if it is still to be taken. */
+  settle(): Promise<void> {
+    return this.#inTurn(() => this.#settle());
   }
 
   /** Wipes every key. Idempotent. */
@@ -97,7 +122,15 @@ export class TreeMember<H> {
     this.#path = [];
   }
 
-  async #apply(rekey: Rekey): Promise<Applied<H>> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => null);
+    return done;
+  }
+
+  async #advance(rekey: Rekey): Promise<Applied<H>> {
+    this.#assertOpen();
+    await this.#settle();
     this.#assertOpen();
     if (!equalBytes(rekey.incarnation, this.#place.incarnation)) unopened('a rekey of another incarnation');
     if (rekey.epoch <= this.#epoch) return { kind: 'repeat', epoch: rekey.epoch };
@@ -112,8 +145,7 @@ export class TreeMember<H> {
       const path = await this.#openPath(rekey, opened);
       const session = await this.#openSession(rekey, path, opened);
       this.#assertOpen();
-      await this.#commit(path, rekey.epoch);
-      this.#assertOpen();
+      this.#commit(path, rekey.epoch);
       return { kind: 'opened', epoch: rekey.epoch, session };
     } catch (thrown) {
       for (const key of opened) this.#keys.wipe(key);
@@ -162,14 +194,21 @@ export class TreeMember<H> {
       : unopened(`${use.purpose} of level ${use.level} does not open`);
   }
 
-  /** Everything opened: what was replaced is wiped, all that is held takes its step. */
-  async #commit(path: H[], epoch: EpochId): Promise<void> {
+  /** Everything opened: what was replaced is wiped. */
+  #commit(path: H[], epoch: EpochId): void {
     const kept = new Set(path);
     for (const key of this.#path) if (!kept.has(key)) this.#keys.wipe(key);
     this.#path = path;
     this.#epoch = epoch;
+    this.#unsettled = true;
+  }
+
+  /** All that is held takes its step. */
+  async #settle(): Promise<void> {
+    if (!this.#unsettled || this.#closed) return;
+    this.#unsettled = false;
     try {
-      this.#path = await Promise.all(path.map((key) => this.#keys.step(key)));
+      this.#path = await Promise.all(this.#path.map((key) => this.#keys.step(key)));
     } catch (thrown) {
       // A path half stepped opens nothing any more: better none.
       this.close();

@@ -8,7 +8,7 @@ import type { EpochKey } from './epochKeys.ts';
 import { deriveFrameKey, deriveFrameKeySync } from './keySchedule.ts';
 import type { FrameKey } from './keySchedule.ts';
 import { Opening } from './opening.ts';
-import type { HeldEpoch, OpenerOptions, OpenResult } from './opening.ts';
+import type { HeldKey, OpenerOptions, OpenResult } from './opening.ts';
 
 /** Over WebCrypto. */
 export class FrameOpener<Secret, Key> {
@@ -40,7 +40,7 @@ export class FrameOpener<Secret, Key> {
     return this.#opening.finish(ticket, job, verified);
   }
 
-  async #frameKey(held: HeldEpoch<Secret, Promise<FrameKey<Key>>>): Promise<FrameKey<Key>> {
+  async #frameKey(held: HeldKey<Secret, Promise<FrameKey<Key>>>): Promise<FrameKey<Key>> {
     const slot = (held.slot ??= deriveFrameKey(this.#crypto, frameSuite, held.baseKey, held.kid));
     try {
       return await slot;

@@ -4,11 +4,12 @@
 //        └────────▶ ticket ──▶ (the epoch's frame key, derived once) ──▶ job ──▶ (AEAD) ──▶ finish ──▶ frame or refusal
 //
 // Nothing that a peer sends throws. Keys of at most 16 epochs are held; epochs are installed in rising order and never twice,
-// since a second replay window would accept again what the first had seen.
+// since a second replay window would accept again what the first had seen: there is one for each KID. The sender's lease is that of
+// the frame's epoch (senderLeases.ts).
 
 import { LatchkeyError } from '../protocol/errors.ts';
 import { lengths } from '../protocol/names.ts';
-import type { EpochId } from '../protocol/names.ts';
+import type { EpochId, Lease, StreamId } from '../protocol/names.ts';
 import { limits } from '../protocol/timers.ts';
 import { assertIncarnation } from './epochKeys.ts';
 import { frameAad, maxFramesPerKey } from './frame.ts';
@@ -20,10 +21,13 @@ import { frameNonce } from './keySchedule.ts';
 import type { FrameKey } from './keySchedule.ts';
 import { clearPrefixBytes } from './prefix.ts';
 import { ReplayWindow } from './replayWindow.ts';
+import { SenderLeases } from './senderLeases.ts';
 
 export interface OpenerOptions extends FrameFormat {
   /** What signalling announced; frames of any other are refused. */
   readonly origin: StreamOrigin;
+  /** The origin's leases, where others follow the first: shared with whoever changes them. */
+  readonly leases?: SenderLeases;
 }
 
 export const openRefusals = [
@@ -43,9 +47,8 @@ interface Refused {
 
 export type OpenResult = { readonly ok: true; readonly frame: Uint8Array<ArrayBuffer> } | Refused;
 
-/** `Slot` is a `FrameKey`, or the promise of one. */
-export interface HeldEpoch<Secret, Slot> {
-  readonly epoch: EpochId;
+/** The origin's one KID of an epoch. `Slot` is a `FrameKey`, or the promise of one. */
+export interface HeldKey<Secret, Slot> {
   readonly kid: KeyId;
   readonly baseKey: Secret;
   readonly window: ReplayWindow;
@@ -54,9 +57,16 @@ export interface HeldEpoch<Secret, Slot> {
   retired: boolean;
 }
 
+interface HeldEpoch<Secret, Slot> {
+  readonly epoch: EpochId;
+  readonly baseKey: Secret;
+  /** By lease: more than one only where signalling said that another lease begins with this epoch than it had said before. */
+  readonly keys: Map<Lease, HeldKey<Secret, Slot>>;
+}
+
 export interface OpenTicket<Secret, Slot> {
   readonly ok: true;
-  readonly held: HeldEpoch<Secret, Slot>;
+  readonly held: HeldKey<Secret, Slot>;
   readonly counter: number;
   readonly prefixBytes: number;
   readonly headerEnd: number;
@@ -79,7 +89,8 @@ const refused = (reason: OpenRefusal): Refused => ({ ok: false, reason });
 const nearEpochs = 128;
 
 export class Opening<Secret, Slot> {
-  readonly #origin: StreamOrigin;
+  readonly #leases: SenderLeases;
+  readonly #stream: StreamId;
   readonly #format: FrameFormat;
   readonly #release: (slot: Slot) => void;
   /** By residue, in rising order of epochs. */
@@ -92,7 +103,8 @@ export class Opening<Secret, Slot> {
   /** `release` is handed each slot that will not be used again. */
   constructor(options: OpenerOptions, release: (slot: Slot) => void) {
     assertIncarnation(options.incarnation);
-    this.#origin = options.origin;
+    this.#leases = options.leases ?? new SenderLeases(options.origin.lease);
+    this.#stream = options.origin.stream;
     this.#format = { codec: options.codec, incarnation: options.incarnation.slice() };
     this.#release = release;
   }
@@ -110,14 +122,7 @@ export class Opening<Secret, Slot> {
     if (oldest !== undefined && this.#held.size >= limits.heldEpochs) this.#dropThrough(oldest.epoch);
     this.#latest = epoch;
     this.#known.set(residue, epoch);
-    this.#held.set(residue, {
-      epoch,
-      kid: composeKeyId(this.#origin, epoch),
-      baseKey,
-      window: new ReplayWindow(),
-      slot: null,
-      retired: false,
-    });
+    this.#held.set(residue, { epoch, baseKey, keys: new Map() });
   }
 
   /** Drops the keys of this epoch and of all before it, for good. */
@@ -130,9 +135,11 @@ export class Opening<Secret, Slot> {
     for (const [residue, held] of this.#held) {
       if (held.epoch > epoch) return;
       this.#held.delete(residue);
-      held.retired = true;
-      if (held.slot !== null) this.#release(held.slot);
-      held.slot = null;
+      for (const key of held.keys.values()) {
+        key.retired = true;
+        if (key.slot !== null) this.#release(key.slot);
+        key.slot = null;
+      }
     }
   }
 
@@ -142,15 +149,24 @@ export class Opening<Secret, Slot> {
     const header = parseHeader(sealed, prefixBytes, sealed.length - lengths.tag);
     if (!header.ok) return refused('malformed');
     const origin = parseKeyId(header.kid);
-    if (origin === null || origin.lease !== this.#origin.lease || origin.stream !== this.#origin.stream) {
+    if (origin === null || origin.stream !== this.#stream || !this.#leases.has(origin.lease)) {
       return refused('foreignOrigin');
     }
     const counter = header.ctr;
     if (typeof counter === 'bigint' || counter >= maxFramesPerKey) return refused('malformed');
-    const held = this.#held.get(origin.residue);
-    if (held === undefined) return refused(this.#wasHeld(origin.residue) ? 'staleEpoch' : 'missingKey');
+    const epoch = this.#held.get(origin.residue);
+    if (epoch === undefined) return refused(this.#wasHeld(origin.residue) ? 'staleEpoch' : 'missingKey');
+    if (this.#leases.at(epoch.epoch) !== origin.lease) return refused('foreignOrigin');
+    const held = epoch.keys.get(origin.lease) ?? this.#addKey(epoch, origin.lease);
     if (!held.window.check(counter)) return refused('replayed');
     return { ok: true, held, counter, prefixBytes, headerEnd: header.end, sealed };
+  }
+
+  #addKey({ epoch, baseKey, keys }: HeldEpoch<Secret, Slot>, lease: Lease): HeldKey<Secret, Slot> {
+    const kid = composeKeyId({ lease, stream: this.#stream }, epoch);
+    const held = { kid, baseKey, window: new ReplayWindow(), slot: null, retired: false };
+    keys.set(lease, held);
+    return held;
   }
 
   #wasHeld(residue: number): boolean {

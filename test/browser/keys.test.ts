@@ -51,7 +51,7 @@ const framesWhere = async (matches: (frame: SealedFrame) => boolean): Promise<Se
 };
 
 const keyOf = (participant: NodeParticipant, epoch: number): Uint8Array => {
-  const key = participant.held.session.get(epoch);
+  const key = participant.held.epochs.get(epoch);
   assert.ok(key !== undefined, `no key of epoch ${epoch}`);
   return key;
 };
@@ -138,7 +138,8 @@ describe('keys of a meeting', () => {
     const later = await framesWhere(({ residue }) => residue > last);
     assert.equal(new Set(later.map((frame) => frame.lease)).size, 2, 'both browsers go on');
     for (const frame of later) {
-      for (const secret of [...nora.held.session.values(), ...nora.held.tree]) {
+      const { epochs, session, tree } = nora.held;
+      for (const secret of [...epochs.values(), ...session.values(), ...tree]) {
         assert.equal(opens(frame, secret, incarnation), 'badTag');
       }
     }
@@ -193,10 +194,12 @@ const allNeedles = (participant: NodeParticipant): Needle[] => {
     name: `tree key ${index}`,
     bytes,
   }));
-  for (const [epoch, secret] of participant.held.session) {
+  for (const [epoch, bytes] of participant.held.session)
+    needles.push({ name: `session key ${epoch}`, bytes });
+  for (const [epoch, secret] of participant.held.epochs) {
     const baseKey = new Uint8Array(hkdfSync('sha512', secret, incarnation, baseKeyInfo(epochId(epoch)), 32));
     needles.push(
-      { name: `session key ${epoch}`, bytes: secret },
+      { name: `epoch secret ${epoch}`, bytes: secret },
       { name: `base key ${epoch}`, bytes: baseKey },
     );
     const origins = new Map(tapped.all.map(({ lease, stream }) => [`${lease}/${stream}`, { lease, stream }]));

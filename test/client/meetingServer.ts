@@ -1,8 +1,8 @@
 // A meeting's server as far as clients can tell: real WebSockets, the protocol's schemas, and the custodian's own vault, whose key
 // messages are the real ones. What it sends and when is the test's to say; with `automatic`, it rekeys for every join and departure and
-// activates when everybody acknowledged.
+// activates when everybody acknowledged. A member whose socket is cut stays for as long as the test lets it, and may resume.
 
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,7 +14,9 @@ import { Slab } from '../../src/custodian/slab.ts';
 import { SlabKeys } from '../../src/custodian/slabKeys.ts';
 import { Vault } from '../../src/custodian/vault.ts';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
-import type { EpochId, Lease, Role, Trigger } from '../../src/protocol/names.ts';
+import { lease as toLease } from '../../src/protocol/names.ts';
+import type { EpochId, Lease, ReadmissionReason, Role, Trigger } from '../../src/protocol/names.ts';
+import type { ErrorCode } from '../../src/protocol/errors.ts';
 import {
   clientEnvelope,
   clientNotices,
@@ -22,17 +24,36 @@ import {
   isMethod,
   requests,
 } from '../../src/protocol/signaling.ts';
-import type { Answer, Ask, Method, NoticeData, ServerNotice } from '../../src/protocol/signaling.ts';
+import type {
+  Answer,
+  Ask,
+  Method,
+  NoticeData,
+  Producer,
+  ServerNotice,
+} from '../../src/protocol/signaling.ts';
 import { defaultTimers } from '../../src/protocol/timers.ts';
 
 export const meetingId = 'stand-up';
 
+/** What `intercept` answers to have the socket cut instead of an answer sent. */
+export const cut = Symbol('cut');
+
+/** … and to have it refused. */
+export class Refused {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode) {
+    this.code = code;
+  }
+}
+
 export interface MeetingServerOptions {
   readonly automatic?: boolean;
-  readonly timers?: { readonly receiverGraceMs: number; readonly epochLifeMs: number };
+  readonly timers?: Partial<Answer<'join'>['timers']>;
   /** What `/.well-known/latchkey.json` says instead of the truth. */
   readonly identity?: Record<string, unknown>;
-  /** Answers before anything else does: an answer, a string to send as it is, or undefined to go on. */
+  /** Answers before anything else does: an answer, a string to send as it is, `cut`, `Refused`, or undefined to go on. */
   readonly intercept?: (member: Member, method: string, ask: unknown) => unknown;
   /** Changes what `join` is answered. */
   readonly tamper?: (answer: Answer<'join'>) => Answer<'join'>;
@@ -47,6 +68,16 @@ export interface Rekeyed {
   readonly rekey: Uint8Array | null;
   readonly welcomes: ReadonlyMap<Lease, Uint8Array>;
   readonly trigger: Trigger;
+  /** Who is admitted anew with it. */
+  readonly leases: NoticeData<'leases'>['leases'];
+}
+
+interface Change {
+  readonly joins?: readonly Member[];
+  readonly departures?: readonly Member[];
+  /** From the lease that they have to the one that they were admitted anew with. */
+  readonly moves?: readonly Member[];
+  readonly trigger?: Trigger;
 }
 
 /** A waiter for something that a client sends. */
@@ -56,11 +87,17 @@ interface Waiter {
 }
 
 export class Member {
-  readonly socket: WebSocket;
+  /** Another one after each resume. */
+  socket: WebSocket;
   readonly name: string;
   readonly role: Role;
   participantId = '';
   lease = 0 as Lease;
+  /** Of the admission that waits for a rekey. */
+  nextLease: Lease | null = null;
+  tokenId = '';
+  readonly producers = new Set<string>();
+  readonly consumers = new Set<string>();
   acknowledged: { epoch: number; fingerprint: string }[] = [];
   confirmed: number[] = [];
   /** All that it sent, requests and notices. */
@@ -79,6 +116,12 @@ export class Member {
 
   keyMessage(message: Uint8Array): void {
     this.socket.send(message);
+  }
+
+  /** As a network that fails: no goodbye. Resolves when the server has noticed. */
+  async cut(): Promise<void> {
+    this.socket.terminate();
+    if (this.socket.readyState !== this.socket.CLOSED) await once(this.socket, 'close');
   }
 
   /** Resolves when it has sent this, now or before. */
@@ -101,6 +144,7 @@ export class Member {
 export class MeetingServer {
   readonly url: string;
   readonly signingKey: Uint8Array;
+  readonly incarnation: Uint8Array;
   readonly members: Member[] = [];
   /** The address of every request and every WebSocket. */
   readonly requested: string[] = [];
@@ -109,7 +153,15 @@ export class MeetingServer {
   readonly #sockets: WebSocketServer;
   readonly #vault: Vault;
   readonly #keyed = new Set<Member>();
-  #current: Rekeyed | null = null;
+  /** What the members send, as `producers` says it. */
+  readonly producers: Producer[] = [];
+  /** Every challenge that was given. */
+  readonly challenges: Uint8Array[] = [];
+  /** Every epoch, in order. */
+  readonly #made: Rekeyed[] = [];
+  #activated: Rekeyed | null = null;
+  #serial = 0;
+  #joined = 0;
 
   private constructor(
     options: MeetingServerOptions,
@@ -119,7 +171,11 @@ export class MeetingServer {
     this.#options = options;
     this.#http = http;
     this.#vault = new Vault(new SlabKeys(new Slab(512)), keys.privateKey);
-    this.#vault.openMeeting({ meeting: meetingId });
+    this.incarnation = this.#vault.openMeeting({
+      meeting: meetingId,
+      joinPolicy: 'every',
+      freshForMs: defaultTimers.freshForMs,
+    }).incarnation;
     this.signingKey = fromBase64Url(keys.publicKey.export({ format: 'jwk' }).x ?? '') ?? new Uint8Array();
     this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.#sockets = new WebSocketServer({
@@ -165,46 +221,74 @@ export class MeetingServer {
   }
 
   /** Made, not sent. */
-  rekey(change: { joins?: readonly Member[]; departures?: readonly Member[] }): Rekeyed {
-    const { joins = [], departures = [] } = change;
-    const trigger = joins.length === 0 ? 'departure' : 'join';
+  rekey(change: Change): Rekeyed {
+    const { joins = [], departures = [], moves = [] } = change;
+    const trigger = change.trigger ?? (joins.length === 0 ? 'departure' : 'join');
     const made = this.#vault.rekey({
       meeting: meetingId,
       trigger,
-      joins: joins.map(({ lease }) => lease),
-      departures: departures.map(({ lease }) => lease),
+      joins: [...joins.map(({ lease }) => lease), ...moves.map((member) => nextLeaseOf(member))],
+      departures: [...departures, ...moves].map(({ lease }) => lease),
+      // Stands for the last line of a ledger, which changes with every epoch.
+      ledger: new Uint8Array(createHash('sha256').update(`line ${this.#made.length}`).digest()),
+      share: false,
     });
-    if (made === null) throw new Error('nothing to rekey for');
     for (const member of departures) this.#keyed.delete(member);
+    for (const member of moves) {
+      member.lease = nextLeaseOf(member);
+      member.nextLease = null;
+      for (const producer of this.producers.filter((one) => one.participantId === member.participantId))
+        this.producers[this.producers.indexOf(producer)] = { ...producer, lease: member.lease };
+    }
     const { epoch, fingerprint, rekey } = made;
     const welcomes = new Map(made.welcomes.map(({ lease, message }) => [lease, message]));
-    this.#current = { epoch, fingerprint, rekey, welcomes, trigger };
-    return this.#current;
+    const leases = moves.map(({ participantId, lease }) => ({ participantId, lease }));
+    const rekeyed: Rekeyed = { epoch, fingerprint, rekey, welcomes, trigger, leases };
+    this.#made.push(rekeyed);
+    return rekeyed;
   }
 
   /** To everybody who gets one. */
-  deliver({ rekey, welcomes }: Rekeyed): void {
-    for (const member of this.#keyed) if (rekey !== null) member.keyMessage(rekey);
+  deliver(made: Rekeyed): void {
     for (const member of this.members) {
-      const welcome = welcomes.get(member.lease);
-      if (welcome === undefined) continue;
-      member.keyMessage(welcome);
-      this.#keyed.add(member);
+      if (this.#keyed.has(member) || made.welcomes.has(member.lease)) this.#deliverTo(member, made);
+      if (made.welcomes.has(member.lease)) this.#keyed.add(member);
     }
   }
 
-  activate({ epoch, fingerprint, trigger }: Rekeyed): void {
-    for (const member of this.#keyed) {
-      member.notice('activated', { epoch, fingerprint: toBase64Url(fingerprint), trigger });
-    }
+  activate(made: Rekeyed): void {
+    this.#activated = made;
+    for (const member of this.#keyed) this.#activateFor(member, made);
   }
 
   /** Rekeys, delivers, and activates without waiting. */
-  rotate(change: { joins?: readonly Member[]; departures?: readonly Member[] }): Rekeyed {
+  rotate(change: Change): Rekeyed {
     const made = this.rekey(change);
     this.deliver(made);
     this.activate(made);
     return made;
+  }
+
+  /** Everybody else is told. */
+  announce(producer: Producer): void {
+    this.producers.push(producer);
+    for (const member of this.members)
+      if (member.participantId !== producer.participantId) member.notice('producerAdded', producer);
+  }
+
+  /** Asks for one more admission, and resolves when it has been given. */
+  async readmit(member: Member, reason: ReadmissionReason = 'renewal'): Promise<void> {
+    const before = member.received.filter(({ name }) => name === 'readmit').length;
+    member.notice('readmit', { reason });
+    await member.sent(
+      'readmit',
+      () => member.received.filter(({ name }) => name === 'readmit').length > before,
+    );
+  }
+
+  /** The resume window has passed, or the member left: it is out. */
+  expire(member: Member): void {
+    this.#left(member);
   }
 
   signTransport(
@@ -230,55 +314,174 @@ export class MeetingServer {
     response.end();
   }
 
+  #deliverTo(member: Member, { epoch, rekey, welcomes, leases }: Rekeyed): void {
+    if (leases.length > 0) member.notice('leases', { epoch, leases });
+    const message = welcomes.get(member.lease) ?? rekey;
+    if (message !== null) member.keyMessage(message);
+  }
+
+  #activateFor(member: Member, { epoch, fingerprint, trigger }: Rekeyed): void {
+    member.notice('activated', { epoch, fingerprint: toBase64Url(fingerprint), trigger });
+  }
+
   #connected(socket: WebSocket): void {
-    let member: Member | null = null;
+    const visit: Visit = { socket, member: null, challenge: null };
     socket.on('message', (data: RawData) => {
       const message = clientEnvelope.parse(JSON.parse((data as Buffer).toString()));
       if ('notice' in message) {
-        if (member !== null) this.#notice(member, message.notice, message.data);
+        if (visit.member !== null) this.#notice(visit.member, message.notice, message.data);
         return;
       }
-      if (message.method === 'join') {
-        const ask = requests.join.ask.parse(message.data);
-        const { name, role } = claimsIn(ask.token);
-        member = new Member(socket, name, role);
-      }
-      if (member === null) throw new Error('the first message was not a join');
-      this.#request(member, message.id, message.method, message.data);
+      if (!isMethod(message.method)) throw new Error(`there is no ${message.method}`);
+      const ask = requests[message.method].ask.parse(message.data);
+      this.#request(visit, message.id, message.method, ask);
     });
-    socket.on('close', () => {
-      if (member !== null) this.#left(member);
+    socket.on('close', (code: number) => {
+      const { member } = visit;
+      // Whoever says goodbye has left; whoever does not may come back.
+      if (member?.socket === socket && code === 1000) this.#left(member);
     });
   }
 
-  #request(member: Member, id: number, method: string, data: unknown): void {
-    if (!isMethod(method)) throw new Error(`there is no ${method}`);
-    const ask = requests[method].ask.parse(data);
-    const answer = this.#options.intercept?.(member, method, ask) ?? this.#answer(member, method, ask);
-    if (typeof answer === 'string') member.socket.send(answer);
-    else member.socket.send(JSON.stringify({ id, ok: true, data: answer }));
+  #request(visit: Visit, id: number, method: Method, ask: unknown): void {
+    const { socket } = visit;
+    if (method === 'join') {
+      const { name, role } = claimsIn((ask as Ask<'join'>).token);
+      visit.member = new Member(socket, name, role);
+    }
+    const member = visit.member ?? this.#resuming(ask);
+    if (member === undefined) {
+      this.#strange(visit, id, method);
+      return;
+    }
+    const answer = this.#options.intercept?.(member, method, ask) ?? this.#answer(visit, member, method, ask);
+    if (answer === cut) {
+      socket.terminate();
+      member.note(method, ask);
+      return;
+    }
+    if (answer instanceof Refused) socket.send(refusal(id, answer.code));
+    else if (typeof answer === 'string') socket.send(answer);
+    else {
+      socket.send(JSON.stringify({ id, ok: true, data: answer }));
+      this.#answered(visit, member, method, ask);
+    }
     member.note(method, ask);
-    if (method === 'leave' && typeof answer !== 'string') {
+  }
+
+  /** Before it is known who it is. */
+  #strange(visit: Visit, id: number, method: Method): void {
+    if (method === 'challenge') {
+      visit.challenge = new Uint8Array(randomBytes(32));
+      this.challenges.push(visit.challenge);
+      visit.socket.send(JSON.stringify({ id, ok: true, data: { challenge: toBase64Url(visit.challenge) } }));
+    } else visit.socket.send(refusal(id, method === 'resume' ? 'resume_refused' : 'not_joined'));
+  }
+
+  #resuming(ask: unknown): Member | undefined {
+    const { participantId } = ask as Partial<Ask<'resume'>>;
+    return this.members.find((member) => member.participantId === participantId);
+  }
+
+  #answered(visit: Visit, member: Member, method: Method, ask: unknown): void {
+    if (method === 'leave') {
       member.notice('ended', { reason: 'left' });
       member.socket.close();
-    }
-    if (method === 'join' && this.#options.automatic === true) this.deliver(this.rekey({ joins: [member] }));
+      this.#left(member);
+    } else if (method === 'resume' && visit.member === member) this.#replay(member, ask as Ask<'resume'>);
+    else if (method === 'join' && this.#options.automatic === true)
+      this.deliver(this.rekey({ joins: [member] }));
   }
 
-  #answer(member: Member, method: Method, ask: unknown): unknown {
-    return method === 'join' ? this.#join(member, ask as Ask<'join'>) : {};
+  #answer(visit: Visit, member: Member, method: Method, ask: unknown): unknown {
+    const answers: { readonly [M in Method]?: () => unknown } = {
+      join: () => this.#join(member, ask as Ask<'join'>),
+      resume: () => this.#resume(visit, member, ask as Ask<'resume'>),
+      readmit: () => this.#readmit(member, ask as Ask<'readmit'>),
+      produce: () => {
+        const producerId = `producer ${++this.#serial}`;
+        member.producers.add(producerId);
+        return { producerId };
+      },
+      closeProducer: () => {
+        member.producers.delete((ask as Ask<'closeProducer'>).producerId);
+        return {};
+      },
+      consume: () => this.#consume(member, ask as Ask<'consume'>),
+    };
+    return answers[method]?.() ?? {};
+  }
+
+  #consume(member: Member, { producerId }: Ask<'consume'>): Answer<'consume'> {
+    const producer = this.producers.find((one) => one.producerId === producerId);
+    if (producer === undefined) throw new Error(`there is no ${producerId}`);
+    const { kind, lease, stream, paused } = producer;
+    const consumerId = `consumer ${++this.#serial}`;
+    member.consumers.add(consumerId);
+    return { consumerId, producerId, kind, rtpParameters: {}, lease, stream, producerPaused: paused };
+  }
+
+  #resume(visit: Visit, member: Member, ask: Ask<'resume'>): Answer<'resume'> | Refused {
+    const { challenge } = visit;
+    visit.challenge = null;
+    const proved = challenge !== null && ask.proofs.some((proof) => this.#proves(member, challenge, proof));
+    if (!proved || ask.meeting !== meetingId) return new Refused('resume_refused');
+    const before = member.socket;
+    visit.member = member;
+    member.socket = visit.socket;
+    if (before.readyState === before.OPEN) {
+      before.send(JSON.stringify({ notice: 'ended', data: { reason: 'superseded' } }));
+      before.close();
+    }
+    for (const own of member.producers) if (!ask.producers.includes(own)) member.producers.delete(own);
+    for (const own of member.consumers) if (!ask.consumers.includes(own)) member.consumers.delete(own);
+    return {
+      participants: this.members.map(({ participantId, name, role }) => ({ participantId, name, role })),
+      producers: this.producers.filter(({ participantId }) => participantId !== member.participantId),
+      gone: {
+        producers: ask.producers.filter((own) => !member.producers.has(own)),
+        consumers: ask.consumers.filter((own) => !member.consumers.has(own)),
+      },
+    };
+  }
+
+  #proves(member: Member, challenge: Uint8Array, proof: Ask<'resume'>['proofs'][number]): boolean {
+    const lease = toLease(proof.lease);
+    if (lease !== member.lease && lease !== member.nextLease) return false;
+    const bytes = fromBase64Url(proof.proof) ?? new Uint8Array();
+    return this.#vault.verifyResume({ meeting: meetingId, lease, challenge, proof: bytes });
+  }
+
+  #replay(member: Member, { acknowledged }: Ask<'resume'>): void {
+    for (const made of this.#made) {
+      const lacks = acknowledged === null || made.epoch > acknowledged.epoch;
+      if (lacks && (this.#keyed.has(member) || made.welcomes.has(member.lease)))
+        this.#deliverTo(member, made);
+    }
+    if (this.#activated !== null && this.#keyed.has(member)) this.#activateFor(member, this.#activated);
+  }
+
+  #readmit(member: Member, { publicKey }: Ask<'readmit'>): Answer<'readmit'> {
+    const { admission, lease } = this.#admit(member, publicKey);
+    member.nextLease = lease;
+    return { admission: toBase64Url(admission) };
+  }
+
+  #admit(member: Member, publicKey: string): { admission: Uint8Array; lease: Lease } {
+    return this.#vault.admit({
+      meeting: meetingId,
+      participant: member.participantId,
+      role: member.role,
+      tokenId: member.tokenId,
+      publicKey: fromBase64Url(publicKey) ?? new Uint8Array(),
+    });
   }
 
   #join(member: Member, ask: Ask<'join'>): Answer<'join'> {
-    member.participantId = `p-${this.members.length + 1}`;
+    member.participantId = `p-${++this.#joined}`;
+    member.tokenId = `t-${member.participantId}`;
     const { participantId, role } = member;
-    const admitted = this.#vault.admit({
-      meeting: meetingId,
-      participant: participantId,
-      role,
-      tokenId: `t-${participantId}`,
-      publicKey: fromBase64Url(ask.publicKey) ?? new Uint8Array(),
-    });
+    const admitted = this.#admit(member, ask.publicKey);
     member.lease = admitted.lease;
     const others = this.members.map(({ participantId, name, role }) => ({ participantId, name, role }));
     for (const other of this.members)
@@ -294,10 +497,12 @@ export class MeetingServer {
       admission: toBase64Url(admitted.admission),
       routerRtpCapabilities: {},
       participants: others,
-      producers: [],
-      timers: this.#options.timers ?? {
+      producers: [...this.producers],
+      timers: {
         receiverGraceMs: defaultTimers.receiverGraceMs,
         epochLifeMs: defaultTimers.epochLifeMs,
+        resumeWindowMs: defaultTimers.resumeWindowMs,
+        ...this.#options.timers,
       },
     };
     return this.#options.tamper?.(answer) ?? answer;
@@ -308,8 +513,8 @@ export class MeetingServer {
     if (notice === 'confirmed') member.confirmed.push(clientNotices.confirmed.parse(data).epoch);
     else member.acknowledged.push(clientNotices.acknowledged.parse(data));
     member.note(notice, data);
-    const current = this.#current;
-    if (this.#options.automatic !== true || notice !== 'acknowledged' || current === null) return;
+    const current = this.#made.at(-1);
+    if (this.#options.automatic !== true || notice !== 'acknowledged' || current === undefined) return;
     const all = [...this.#keyed].every(({ acknowledged }) =>
       acknowledged.some(({ epoch }) => epoch === current.epoch),
     );
@@ -328,6 +533,21 @@ export class MeetingServer {
     }
   }
 }
+
+interface Visit {
+  readonly socket: WebSocket;
+  member: Member | null;
+  /** For one resume. */
+  challenge: Uint8Array | null;
+}
+
+const nextLeaseOf = ({ name, nextLease }: Member): Lease => {
+  if (nextLease === null) throw new Error(`${name} was not admitted anew`);
+  return nextLease;
+};
+
+const refusal = (id: number, code: ErrorCode): string =>
+  JSON.stringify({ id, ok: false, error: { code, message: code } });
 
 const claimsIn = (token: string): { name: string; role: Role } => {
   const bytes = fromBase64Url(token.split('.')[1] ?? '') ?? new Uint8Array();

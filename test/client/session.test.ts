@@ -94,9 +94,9 @@ describe('a session', () => {
     assert.deepEqual(await open(ben, ann, late), frame);
 
     // Whoever kept every key that it ever had opens what was sent while it was there, and nothing else.
-    assert.equal(kept.sessionKeys.length, 1);
+    assert.equal(kept.epochSecrets.length, 1);
     const opens = async (bytes: Uint8Array, epoch: number): Promise<boolean> => {
-      const [secret] = kept.sessionKeys;
+      const [secret] = kept.epochSecrets;
       assert.ok(secret !== undefined);
       const { incarnation, lease } = ann.session;
       const opener = new FrameOpener(kept.crypto.frames, {

@@ -104,8 +104,8 @@ describe('the agent in a worker', () => {
 
     const passed = worker.seen.passed.flatMap((message) => bytesIn(message)).map((bytes) => toHex(bytes));
     assert.ok(passed.length > 5);
-    assert.equal(worker.kept.sessionKeys.length, 1);
-    for (const key of worker.kept.sessionKeys) {
+    assert.equal(worker.kept.epochSecrets.length, 1);
+    for (const key of worker.kept.epochSecrets) {
       for (const text of passed) assert.ok(!text.includes(toHex(key)), 'a session key left the worker');
     }
   });

@@ -6,11 +6,14 @@ import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.
 import { joinWith } from '../../src/client/session/nodeParticipant.ts';
 import type { Session } from '../../src/client/session/session.ts';
 import type { OpeningKeys } from '../../src/keys/keyStore.ts';
+import { equalBytes } from '../../src/protocol/bytes.ts';
 
 /** Every secret that went through its hands. */
 export interface HeldKeys {
   /** Epoch → M_e, in the order in which they came. */
   readonly session: Map<number, Uint8Array>;
+  /** Epoch → its epoch secret: KDF of M_e and the chain, from which base key and fingerprint come. */
+  readonly epochs: Map<number, Uint8Array>;
   /** Keys of the tree, before and after each step. */
   readonly tree: Uint8Array[];
 }
@@ -26,6 +29,13 @@ export interface NodeParticipant {
 
 const recording = (inner: OpeningKeys<Uint8Array>, held: HeldKeys): OpeningKeys<Uint8Array> => ({
   wipe: (key) => inner.wipe(key),
+  async bind(session, chain) {
+    const [epoch] = [...held.session].findLast(([, known]) => equalBytes(known, session)) ?? [];
+    const secret = await inner.bind(session, chain);
+    if (epoch === undefined) throw new Error('a session key that never came');
+    held.epochs.set(epoch, secret.slice());
+    return secret;
+  },
   async step(key) {
     const next = await inner.step(key);
     held.tree.push(next.slice());
@@ -44,7 +54,7 @@ const recording = (inner: OpeningKeys<Uint8Array>, held: HeldKeys): OpeningKeys<
 });
 
 export const joinAsNode = async (url: string, token: string): Promise<NodeParticipant> => {
-  const held: HeldKeys = { session: new Map(), tree: [] };
+  const held: HeldKeys = { session: new Map(), epochs: new Map(), tree: [] };
   const crypto = createNodeAgentCrypto();
   const watched: AgentCrypto<Buffer, Buffer> = { ...crypto, treeKeys: recording(crypto.treeKeys, held) };
   const { session } = await joinWith(watched, { url, token });

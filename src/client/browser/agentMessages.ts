@@ -6,10 +6,12 @@ import type { EpochId, Lease, StreamId } from '../../protocol/names.ts';
 import type { Codec } from '../../sframe/prefix.ts';
 import type {
   AdmissionExpectation,
+  AdmissionProof,
   FrameCounts,
   InstalledEpoch,
   KeyAgentEvents,
   KeyTimers,
+  LeaseChange,
   SignedTransport,
 } from '../session/keyAgent.ts';
 
@@ -24,6 +26,9 @@ export interface AgentCalls {
     answer: { readonly lease: Lease; readonly incarnation: Uint8Array };
   };
   readonly receive: { ask: Uint8Array; answer: readonly InstalledEpoch[] };
+  readonly leases: { ask: readonly LeaseChange[]; answer: null };
+  /** Proofs pass; the secrets that they are made with do not. */
+  readonly prove: { ask: Uint8Array; answer: readonly AdmissionProof[] };
   readonly activate: { ask: EpochId; answer: null };
   readonly stop: { ask: null; answer: null };
   readonly verifyTransport: { ask: SignedTransport; answer: null };

@@ -24,6 +24,11 @@ export const serveAgent = (
     begin: () => agent.begin(),
     admit: ({ admission, expected, timers }) => agent.admit(admission, expected, timers),
     receive: (message) => agent.receive(message),
+    leases: async (changes) => {
+      await agent.leases(changes);
+      return null;
+    },
+    prove: (challenge) => agent.prove(challenge),
     activate: async (epoch) => {
       await agent.activate(epoch);
       return null;

@@ -9,6 +9,7 @@ import type {
   KeyAgent,
   KeyAgentEvents,
   KeyTimers,
+  LeaseChange,
   SignedTransport,
 } from '../session/keyAgent.ts';
 import type { AgentCalls, AgentEvent, CallName, FromWorker } from './agentMessages.ts';
@@ -64,6 +65,14 @@ export class WorkerKeyAgent implements KeyAgent {
 
   receive(message: Uint8Array): Promise<AgentCalls['receive']['answer']> {
     return this.#call('receive', message);
+  }
+
+  async leases(changes: readonly LeaseChange[]): Promise<void> {
+    await this.#call('leases', changes);
+  }
+
+  prove(challenge: Uint8Array): Promise<AgentCalls['prove']['answer']> {
+    return this.#call('prove', challenge);
   }
 
   async activate(epoch: EpochId): Promise<void> {

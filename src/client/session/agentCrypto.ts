@@ -22,7 +22,11 @@ export interface AgentCrypto<Secret, Key> {
   hash(bytes: Uint8Array): Promise<Uint8Array>;
   /** Of the key tree. */
   readonly treeKeys: OpeningKeys<Uint8Array>;
+  /** The tree's KDF (keys/keyStore.ts): 32 bytes. */
+  derive(key: Uint8Array, info: Uint8Array): Promise<Uint8Array>;
   readonly frames: AsyncCrypto<Secret, Key>;
   /** Overwrites an SFrame base key where the platform can. */
   wipe(baseKey: Secret): void;
+  /** Runs `work` soon, once whatever waits for its turn by now, answers to the server above all, has had it. */
+  soon(work: () => void): void;
 }

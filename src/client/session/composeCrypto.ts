@@ -1,41 +1,49 @@
-// A key agent's cryptography from what browsers' workers and Node have alike (WebCrypto), with a platform's own for frames.
+// A key agent's cryptography by WebCrypto, with a platform's own for frames: what browsers' workers have. In Node all but the admission
+// is node:crypto's (nodeAgentCrypto.ts).
 
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { lengths } from '../../protocol/names.ts';
 import type { AsyncCrypto } from '../../sframe/crypto.ts';
-import type { AgentCrypto } from './agentCrypto.ts';
+import type { AdmissionRecipient, AgentCrypto } from './agentCrypto.ts';
 import { newAdmissionRecipient } from './hpke.ts';
-import { createMemberKeys } from './memberKeys.ts';
+import { createMemberKeys, deriveBySubtle } from './memberKeys.ts';
 
 const own = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes);
 
-/** False, too, for what is no key or no signature at all. */
+/** Whether these can be a key and a signature at all. */
+export const isSignature = (publicKey: Uint8Array, signature: Uint8Array): boolean =>
+  publicKey.length === lengths.publicKey && signature.length === lengths.signature;
+
 const verify = async (
   publicKey: Uint8Array,
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> => {
-  if (publicKey.length !== lengths.publicKey || signature.length !== lengths.signature) return false;
+  if (!isSignature(publicKey, signature)) return false;
   const { subtle } = globalThis.crypto;
   const key = await subtle.importKey('raw', own(publicKey), 'Ed25519', false, ['verify']);
   return await subtle.verify('Ed25519', key, own(signature), own(message));
 };
 
-/** @throws LatchkeyError `media_unsupported` from `newRecipient` where the platform has no X25519. */
+/** @throws LatchkeyError `media_unsupported` where the platform has no X25519. */
+export const newRecipient = async (): Promise<AdmissionRecipient> => {
+  try {
+    return await newAdmissionRecipient();
+  } catch (cause) {
+    throw new LatchkeyError('media_unsupported', 'this platform lacks X25519', { cause });
+  }
+};
+
 export const composeCrypto = <Secret, Key>(
   frames: AsyncCrypto<Secret, Key>,
   wipe: (baseKey: Secret) => void,
 ): AgentCrypto<Secret, Key> => ({
-  async newRecipient() {
-    try {
-      return await newAdmissionRecipient();
-    } catch (cause) {
-      throw new LatchkeyError('media_unsupported', 'this platform lacks X25519', { cause });
-    }
-  },
+  newRecipient,
   verify,
   hash: async (bytes) => new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', own(bytes))),
   treeKeys: createMemberKeys(),
+  derive: deriveBySubtle,
   frames,
   wipe,
+  soon: (work) => void setTimeout(work, 0),
 });

@@ -6,7 +6,8 @@ import type { FrameSealer } from '../../sframe/frameSealer.ts';
 import type { FrameTally } from './frameStreams.ts';
 
 interface FrameSenderParts<Secret, Key> {
-  readonly sealer: FrameSealer<Secret, Key>;
+  /** The one that seals now: another once the stream goes on under another lease. Null before the first epoch. */
+  readonly sealer: () => FrameSealer<Secret, Key> | null;
   /** Never rejects. */
   readonly ready: Promise<void>;
   readonly counts: FrameTally;
@@ -24,9 +25,11 @@ export class FrameSender<Secret, Key> {
 
   /** Null: there is no key that may be used now, or the frame is none of its codec's; it is dropped. */
   async seal(frame: Uint8Array): Promise<Uint8Array | null> {
-    const { sealer, ready, counts, ageMs, onFailed } = this.#parts;
+    const { ready, counts, ageMs, onFailed } = this.#parts;
     await ready;
+    const sealer = this.#parts.sealer();
     try {
+      if (sealer === null) throw new LatchkeyError('sframe_no_key');
       // Age and deadline are those of the epoch that this very frame is sealed under.
       const sealed = await sealer.seal(frame, sealer.epoch === null ? Number.NaN : ageMs(sealer.epoch));
       counts.sealed++;

@@ -1,10 +1,14 @@
-// The frames of one admission: every stream that it seals and every one that it opens, and the epochs' keys under which they do.
+// The frames of one participant: every stream that it seals and every one that it opens, the epochs' keys under which they do, and the
+// leases that they carry, from epoch to epoch.
 // Held epochs:
 //
 //   install ──▶ opens ──activate──▶ opens and seals ──a later activate──▶ opens ──grace──▶ dropped
 //                 └───────────────────────── its life passes ─────────────────────────────────▲
 //
 // Nothing is sealed under an epoch past its life, whatever timers did meanwhile: its age is looked at with every frame.
+//
+// Law 5 (no key and counter seal two frames) over admissions: each has a lease of its own, so each of its streams has KIDs of its own; a
+// stream is claimed once a lease, and its one sealer's counters go on for as long as the lease is used.
 
 import { LatchkeyError } from '../../protocol/errors.ts';
 import type { EpochId, Lease, StreamId } from '../../protocol/names.ts';
@@ -15,12 +19,13 @@ import { FrameOpener } from '../../sframe/frameOpener.ts';
 import { FrameSealer } from '../../sframe/frameSealer.ts';
 import type { StreamOrigin } from '../../sframe/keyId.ts';
 import type { Codec } from '../../sframe/prefix.ts';
+import { SenderLeases } from '../../sframe/senderLeases.ts';
 import { SenderStreams } from '../../sframe/senderStreams.ts';
 import { Age } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { FrameReceiver } from './frameReceiver.ts';
 import { FrameSender } from './frameSender.ts';
-import type { FrameCounts, KeyTimers } from './keyAgent.ts';
+import type { FrameCounts, KeyTimers, LeaseChange } from './keyAgent.ts';
 
 export type FrameTally = { -readonly [C in keyof FrameCounts]: number };
 
@@ -42,6 +47,7 @@ export interface FrameStreamsOptions<Secret, Key> {
   readonly wipe: (baseKey: Secret) => void;
   readonly clock: Clock;
   readonly timers: KeyTimers;
+  /** Of the first admission. */
   readonly lease: Lease;
   readonly incarnation: Uint8Array;
   readonly onRecovered: (origin: StreamOrigin) => void;
@@ -57,9 +63,15 @@ interface HeldEpoch<Secret> {
 
 interface HeldSender<Secret, Key> {
   readonly codec: Codec;
-  readonly sealer: FrameSealer<Secret, Key>;
+  readonly stream: StreamId;
+  /** By lease: while the stream goes over from one to the next, two. */
+  readonly sealers: Map<Lease, FrameSealer<Secret, Key>>;
+  /** Seals now; null before the first activation. */
+  current: FrameSealer<Secret, Key> | null;
+  /** The epoch for which `current` was taken. */
+  epoch: number;
   /** The first key is derived, or there is none to wait for. */
-  readonly ready: Promise<void>;
+  ready: Promise<void>;
 }
 
 interface HeldReceiver<Secret, Key> {
@@ -77,11 +89,18 @@ const longestWaitMs = 2 ** 30;
 export class FrameStreams<Secret, Key> {
   readonly counts = emptyTally();
   readonly #options: FrameStreamsOptions<Secret, Key>;
-  readonly #claims: SenderStreams;
+  /** The own lease of each epoch. */
+  readonly #own: SenderLeases;
+  /** By own lease; kept for good, so that no stream is ever claimed again. */
+  readonly #claims = new Map<Lease, SenderStreams>();
   /** In rising order. */
   readonly #held = new Map<EpochId, HeldEpoch<Secret>>();
   readonly #senders = new Map<StreamId, HeldSender<Secret, Key>>();
   readonly #receivers = new Map<string, HeldReceiver<Secret, Key>>();
+  /** Others' leases: each of a participant's leads to the same list. */
+  readonly #leases = new Map<Lease, SenderLeases>();
+  /** No epoch up to this one is held any more. */
+  #retired = -1;
   /** After their grace these and all epochs before them go. */
   #retiring: { readonly through: EpochId; readonly age: Age }[] = [];
   #active: EpochId | null = null;
@@ -90,7 +109,7 @@ export class FrameStreams<Secret, Key> {
 
   constructor(options: FrameStreamsOptions<Secret, Key>) {
     this.#options = options;
-    this.#claims = new SenderStreams(options.lease);
+    this.#own = new SenderLeases(options.lease);
   }
 
   /** Opens frames of this epoch from now on. @throws LatchkeyError `sframe_epoch_order`. */
@@ -110,10 +129,7 @@ export class FrameStreams<Secret, Key> {
     if (held === undefined) throw new LatchkeyError('sframe_no_key', `epoch ${epoch} is not held`);
     // From here on streams that are added begin with this epoch; those that are there get it below.
     this.#active = epoch;
-    const senders = [...this.#senders.values()];
-    await Promise.all(
-      senders.map(({ sealer }) => sealer.install(held.key, this.#options.timers.epochLifeMs)),
-    );
+    await Promise.all(Array.from(this.#senders.values(), (sender) => this.#switch(sender, held.key)));
     if (this.#closed) return;
     const [oldest] = this.#held.keys();
     if (oldest !== undefined && oldest < epoch) {
@@ -125,7 +141,23 @@ export class FrameStreams<Secret, Key> {
   /** Nothing is sealed until a later epoch is activated. */
   stop(): void {
     this.#active = null;
-    for (const { sealer } of this.#senders.values()) sealer.stop();
+    for (const { sealers } of this.#senders.values()) for (const sealer of sealers.values()) sealer.stop();
+  }
+
+  /** Frames sealed under this epoch, and all after it, carry this lease; those of epochs before it what they did. */
+  moveTo(lease: Lease, from: EpochId): void {
+    this.#own.change(lease, from);
+  }
+
+  /** As signalling says of others. A lease that stands for somebody already stays theirs. */
+  changeLeases(changes: readonly LeaseChange[]): void {
+    for (const { from, to, epoch } of changes) {
+      const leases = this.#leasesOf(from);
+      if ((this.#leases.get(to) ?? leases) !== leases) continue;
+      leases.change(to, epoch);
+      for (const gone of leases.forget(this.#retired)) this.#leases.delete(gone);
+      this.#leases.set(to, leases);
+    }
   }
 
   /**
@@ -134,11 +166,10 @@ export class FrameStreams<Secret, Key> {
    */
   sender(stream: StreamId, codec: Codec): FrameSender<Secret, Key> {
     this.#assertOpen();
-    const held = this.#senders.get(stream) ?? this.#addSender(stream, codec);
-    const { sealer, ready } = assertCodec(codec, held);
+    const held = assertCodec(codec, this.#senders.get(stream) ?? this.#addSender(stream, codec));
     return new FrameSender({
-      sealer,
-      ready,
+      sealer: () => held.current,
+      ready: held.ready,
       counts: this.counts,
       ageMs: (epoch) => this.#held.get(epoch)?.age.ms ?? Number.NaN,
       onFailed: this.#options.onFailed,
@@ -148,8 +179,10 @@ export class FrameStreams<Secret, Key> {
   /** @throws RangeError where the stream has another codec. */
   receiver(origin: StreamOrigin, codec: Codec): FrameReceiver<Secret, Key> {
     this.#assertOpen();
-    const name = `${origin.lease}/${origin.stream}`;
-    const held = assertCodec(codec, this.#receivers.get(name) ?? this.#addReceiver(name, origin, codec));
+    const leases = this.#leasesOf(origin.lease);
+    const name = `${leases.first}/${origin.stream}`;
+    const receiver = this.#receivers.get(name) ?? this.#addReceiver(name, { origin, leases, codec });
+    const held = assertCodec(codec, receiver);
     held.users++;
     return new FrameReceiver({
       opener: held.opener,
@@ -178,22 +211,60 @@ export class FrameStreams<Secret, Key> {
   }
 
   #addSender(stream: StreamId, codec: Codec): HeldSender<Secret, Key> {
-    const { crypto, incarnation, timers, onFailed } = this.#options;
-    const sealer = new FrameSealer(crypto, { stream: this.#claims.claim(stream), codec, incarnation });
+    const held: HeldSender<Secret, Key> = {
+      codec,
+      stream,
+      sealers: new Map(),
+      current: null,
+      epoch: -1,
+      ready: Promise.resolve(),
+    };
     const active = this.#active === null ? undefined : this.#held.get(this.#active);
     // A stream's first frame is the one that its decoders begin with: it waits for the key.
-    const ready =
-      active === undefined ? null : sealer.install(active.key, timers.epochLifeMs).catch(onFailed);
-    const held = { codec, sealer, ready: ready ?? Promise.resolve() };
+    if (active !== undefined) held.ready = this.#switch(held, active.key).catch(this.#options.onFailed);
     this.#senders.set(stream, held);
     return held;
   }
 
-  #addReceiver(name: string, origin: StreamOrigin, codec: Codec): HeldReceiver<Secret, Key> {
+  /** Until the key is derived the stream seals as before: under the epoch before, with the lease of that epoch. */
+  async #switch(sender: HeldSender<Secret, Key>, key: EpochKey<Secret>): Promise<void> {
+    const lease = this.#own.at(key.epoch);
+    const sealer = sender.sealers.get(lease) ?? this.#addSealer(sender, lease);
+    await sealer.install(key, this.#options.timers.epochLifeMs);
+    if (key.epoch < sender.epoch) {
+      // A later epoch's key was faster, and perhaps another lease's.
+      if (sealer !== sender.current) sealer.stop();
+      return;
+    }
+    sender.current = sealer;
+    sender.epoch = key.epoch;
+    for (const [other, before] of sender.sealers) {
+      if (other >= lease) continue;
+      before.stop();
+      sender.sealers.delete(other);
+    }
+  }
+
+  #addSealer({ codec, stream, sealers }: HeldSender<Secret, Key>, lease: Lease): FrameSealer<Secret, Key> {
     const { crypto, incarnation } = this.#options;
-    const opener = new FrameOpener(crypto, { origin, codec, incarnation });
+    const claims = this.#claims.get(lease) ?? new SenderStreams(lease);
+    this.#claims.set(lease, claims);
+    const sealer = new FrameSealer(crypto, { stream: claims.claim(stream), codec, incarnation });
+    sealers.set(lease, sealer);
+    return sealer;
+  }
+
+  #leasesOf(lease: Lease): SenderLeases {
+    const leases = this.#leases.get(lease) ?? new SenderLeases(lease);
+    this.#leases.set(lease, leases);
+    return leases;
+  }
+
+  #addReceiver(name: string, of: { origin: StreamOrigin; leases: SenderLeases; codec: Codec }) {
+    const { crypto, incarnation } = this.#options;
+    const opener = new FrameOpener(crypto, { ...of, incarnation });
     for (const { key } of this.#held.values()) opener.install(key);
-    const held = { codec, opener, users: 0, lastEpoch: -1 };
+    const held: HeldReceiver<Secret, Key> = { codec: of.codec, opener, users: 0, lastEpoch: -1 };
     this.#receivers.set(name, held);
     return held;
   }
@@ -207,6 +278,7 @@ export class FrameStreams<Secret, Key> {
 
   /** This epoch and all before it. */
   #retire(through: EpochId): void {
+    this.#retired = Math.max(this.#retired, through);
     for (const epoch of this.#held.keys()) if (epoch <= through) this.#drop(epoch);
     for (const [name, { opener, users, lastEpoch }] of this.#receivers) {
       opener.retire(through);

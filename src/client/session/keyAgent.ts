@@ -27,6 +27,21 @@ export interface InstalledEpoch {
   /** 32 bytes: covers every epoch of the incarnation up to this one, and the ledger. */
   readonly chain: Uint8Array;
   readonly trigger: Trigger;
+  /** The own lease that frames sealed under this epoch carry. */
+  readonly lease: Lease;
+}
+
+/** Another participant was admitted anew: its frames carry `from` before this epoch, and `to` from it on. */
+export interface LeaseChange {
+  readonly from: Lease;
+  readonly to: Lease;
+  readonly epoch: EpochId;
+}
+
+/** KDF(resume secret, `resumeProofInput`) of one admission. */
+export interface AdmissionProof {
+  readonly lease: Lease;
+  readonly proof: Uint8Array;
 }
 
 /** Frames since the agent was made; all but `sealed` and `opened` were dropped. */
@@ -60,10 +75,11 @@ export interface KeyAgentEvents {
 }
 
 export interface KeyAgent {
-  /** Makes the ephemeral key pair of one admission; 32 bytes of X25519. */
+  /** Makes the ephemeral key pair of one admission, the first or one more; 32 bytes of X25519. */
   begin(): Promise<{ readonly publicKey: Uint8Array }>;
   /**
-   * Verifies and opens the admission; the private key is forgotten.
+   * Verifies and opens the admission; the private key is forgotten. One that follows another is held beside it, in the place of any
+   * that still waits, until its welcome comes: from that epoch on frames are sealed with its lease, and the one before is wiped.
    * @throws LatchkeyError `key_message_malformed`, `key_message_forged`, `key_message_unopened`.
    */
   admit(
@@ -72,10 +88,16 @@ export interface KeyAgent {
     timers: KeyTimers,
   ): Promise<{ readonly lease: Lease; readonly incarnation: Uint8Array }>;
   /**
-   * A welcome or a rekey: the epoch is ready to open frames when this resolves. A repeat answers its epoch again.
-   * @throws LatchkeyError `key_message_malformed`, `key_message_forged`, `key_message_unopened`, `key_message_gap`.
+   * A welcome or a rekey: the epoch is ready to open frames when this resolves. A repeat answers its epoch again; a welcome for an
+   * admission that another has replaced answers nothing.
+   * @throws LatchkeyError `key_message_malformed`, `key_message_forged`, `key_message_unopened`, `key_message_gap`, `story_forked`
+   *   where the epoch, or the one before it, is not the one that was told here earlier.
    */
   receive(message: Uint8Array): Promise<readonly InstalledEpoch[]>;
+  /** Before the key message of the epoch: receivers of these participants go on with the new lease, without being made anew. */
+  leases(changes: readonly LeaseChange[]): Promise<void>;
+  /** For every admission that is held, the older first: that a new connection belongs to it. The secret stays where it is. */
+  prove(challenge: Uint8Array): Promise<readonly AdmissionProof[]>;
   /**
    * Every stream seals under this epoch from its next frame on; older epochs are dropped after the receivers' grace.
    * @throws LatchkeyError `sframe_no_key` for an epoch that was not received.

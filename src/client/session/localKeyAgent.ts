@@ -1,5 +1,10 @@
-// A participant's keys, in this process: admission, key tree, epochs, frames. The browser runs it inside the SFrame worker, Node
+// A participant's keys, in this process: admissions, key tree, epochs, frames. The browser runs it inside the SFrame worker, Node
 // as it is. Everything that arrives is verified here, next to the keys that it would change.
+//
+//   begin ─▶ admit ─▶ seat ──welcome──▶ seat with a place in the tree ──rekey──▶ …
+//                                                 │
+//   begin ─▶ admit ─▶ waiting ──its welcome──▶ takes the seat; the one before is wiped
+//               └── another admit ──▶ waiting in its place
 
 import { equalBytes } from '../../protocol/bytes.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
@@ -17,7 +22,6 @@ import {
 import type { AdmissionTerms, EpochHead, EpochSeal } from '../../protocol/keyMessages.ts';
 import type { EpochId, Lease, StreamId } from '../../protocol/names.ts';
 import { limits } from '../../protocol/timers.ts';
-import { TreeMember } from '../../keys/member.ts';
 import { deriveEpochKey } from '../../sframe/epochKeys.ts';
 import type { StreamOrigin } from '../../sframe/keyId.ts';
 import type { Codec } from '../../sframe/prefix.ts';
@@ -29,35 +33,31 @@ import type { FrameSender } from './frameSender.ts';
 import { emptyTally, FrameStreams } from './frameStreams.ts';
 import type {
   AdmissionExpectation,
+  AdmissionProof,
   FrameCounts,
   InstalledEpoch,
   KeyAgent,
   KeyAgentEvents,
   KeyTimers,
+  LeaseChange,
   SignedTransport,
 } from './keyAgent.ts';
-
-/** What the admission gave. */
-interface Admitted<Secret, Key> {
-  readonly terms: AdmissionTerms;
-  readonly signingKey: Uint8Array;
-  /** Our leaf, until the welcome takes it. */
-  leafKey: Uint8Array | null;
-  /** Proves to the server that a new connection is this same participant; leaves this process never. */
-  readonly resumeSecret: Uint8Array;
-  readonly streams: FrameStreams<Secret, Key>;
-}
+import { Seat } from './seat.ts';
 
 export class LocalKeyAgent<Secret, Key> implements KeyAgent {
   readonly #crypto: AgentCrypto<Secret, Key>;
   readonly #clock: Clock;
   readonly #events = new Emitter<KeyAgentEvents>();
   #recipient: AdmissionRecipient | null = null;
-  #admitted: Admitted<Secret, Key> | null = null;
-  #member: TreeMember<Uint8Array> | null = null;
-  /** For repeats, which are acknowledged again. */
+  #seat: Seat | null = null;
+  /** Admitted anew, and not yet welcomed. */
+  #waiting: Seat | null = null;
+  /** Leases whose seat another has taken: what still comes for them is late. */
+  readonly #replaced = new Set<Lease>();
+  #streams: FrameStreams<Secret, Key> | null = null;
+  /** For repeats, which are acknowledged again, and for what follows, which has to go on from them. */
   readonly #installed = new Map<EpochId, InstalledEpoch>();
-  /** One key message at a time, in the order of the calls. */
+  /** One at a time, in the order of the calls: admissions and key messages. */
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -72,59 +72,66 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
 
   async begin(): Promise<{ readonly publicKey: Uint8Array }> {
     this.#assertOpen();
-    if (this.#admitted !== null) throw new TypeError('already admitted');
     const recipient = await this.#crypto.newRecipient();
     this.#assertOpen();
     this.#recipient = recipient;
     return { publicKey: recipient.publicKey };
   }
 
-  async admit(
+  admit(
     message: Uint8Array,
     expected: AdmissionExpectation,
     timers: KeyTimers,
   ): Promise<{ readonly lease: Lease; readonly incarnation: Uint8Array }> {
     const recipient = this.#recipient;
     this.#recipient = null;
-    if (recipient === null) throw new TypeError('begin first');
-    const { terms, enc, signature } = decodeAdmission(message);
-    await this.#verify(expected.signingKey, admissionSignatureInput(terms, enc), signature);
-    assertTerms(terms, expected, recipient.publicKey);
-    const { admissionKey, resumeSecret } = await recipient.open(enc, encodeAdmissionTerms(terms));
-    if (this.#closed) {
-      admissionKey.fill(0);
-      resumeSecret.fill(0);
-      throw new LatchkeyError('closed');
-    }
-    this.#admitted = {
-      terms,
-      signingKey: expected.signingKey,
-      leafKey: admissionKey,
-      resumeSecret,
-      streams: this.#openStreams(terms, timers),
-    };
-    return { lease: terms.lease, incarnation: terms.incarnation };
+    if (recipient === null) return Promise.reject(new TypeError('begin first'));
+    return this.#inTurn(async () => {
+      const { terms, enc, signature } = decodeAdmission(message);
+      await this.#verify(expected.signingKey, admissionSignatureInput(terms, enc), signature);
+      assertTerms(terms, expected, recipient.publicKey);
+      const before = this.#waiting ?? this.#seat;
+      if (before !== null) assertSameStay(terms, expected, before);
+      const secrets = await recipient.open(enc, encodeAdmissionTerms(terms));
+      const seat = new Seat(this.#crypto, terms, expected.signingKey, secrets);
+      if (this.#closed) seat.close();
+      this.#assertOpen();
+      this.#sit(seat, timers);
+      return { lease: terms.lease, incarnation: terms.incarnation };
+    });
   }
 
   receive(message: Uint8Array): Promise<readonly InstalledEpoch[]> {
-    const received = this.#turn.then(() => {
+    return this.#inTurn(() =>
+      message[0] === keyMessageTypes.welcome ? this.#welcome(message) : this.#rekey(message),
+    );
+  }
+
+  async leases(changes: readonly LeaseChange[]): Promise<void> {
+    this.#frames().changeLeases(changes);
+  }
+
+  prove(challenge: Uint8Array): Promise<readonly AdmissionProof[]> {
+    return this.#inTurn(async () => {
+      const proofs: AdmissionProof[] = [];
+      for (const seat of [this.#seated(), this.#waiting]) {
+        if (seat !== null) proofs.push({ lease: seat.lease, proof: await seat.prove(challenge) });
+      }
       this.#assertOpen();
-      return message[0] === keyMessageTypes.welcome ? this.#welcome(message) : this.#rekey(message);
+      return proofs;
     });
-    this.#turn = received.catch(() => null);
-    return received;
   }
 
   async activate(epoch: EpochId): Promise<void> {
-    await this.#streams().activate(epoch);
+    await this.#frames().activate(epoch);
   }
 
   async stop(): Promise<void> {
-    this.#admitted?.streams.stop();
+    this.#streams?.stop();
   }
 
   async verifyTransport({ participant, transport, fingerprints, signature }: SignedTransport): Promise<void> {
-    const { terms, signingKey } = this.#seat();
+    const { terms, signingKey } = this.#seated();
     const { incarnation } = terms;
     const input = transportSignatureInput({ incarnation, participant, transport, fingerprints });
     if (participant !== terms.participant)
@@ -133,29 +140,52 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
   }
 
   async counts(): Promise<FrameCounts> {
-    return { ...(this.#admitted?.streams.counts ?? emptyTally()) };
+    return { ...(this.#streams?.counts ?? emptyTally()) };
   }
 
   /** Asked for again, a stream's counters go on. @throws LatchkeyError `closed` before the admission and after the end. */
   sender(stream: StreamId, codec: Codec): FrameSender<Secret, Key> {
-    return this.#streams().sender(stream, codec);
+    return this.#frames().sender(stream, codec);
   }
 
   /** Close it when its consumer ends. */
   receiver(origin: StreamOrigin, codec: Codec): FrameReceiver<Secret, Key> {
-    return this.#streams().receiver(origin, codec);
+    return this.#frames().receiver(origin, codec);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#recipient = null;
-    this.#member?.close();
-    this.#admitted?.leafKey?.fill(0);
-    this.#admitted?.resumeSecret.fill(0);
-    this.#admitted?.streams.close();
+    this.#seat?.close();
+    this.#waiting?.close();
+    this.#streams?.close();
     this.#installed.clear();
     this.#events.clear();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(() => {
+      this.#assertOpen();
+      return work();
+    });
+    this.#turn = done.catch(() => null);
+    return done;
+  }
+
+  #sit(seat: Seat, timers: KeyTimers): void {
+    if (this.#seat === null) {
+      this.#seat = seat;
+      this.#streams = this.#openStreams(seat.terms, timers);
+      return;
+    }
+    if (this.#waiting !== null) this.#replace(this.#waiting);
+    this.#waiting = seat;
+  }
+
+  #replace(seat: Seat): void {
+    seat.close();
+    this.#replaced.add(seat.lease);
   }
 
   #openStreams({ lease, incarnation }: AdmissionTerms, timers: KeyTimers): FrameStreams<Secret, Key> {
@@ -174,43 +204,54 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
 
   async #welcome(message: Uint8Array): Promise<readonly InstalledEpoch[]> {
     const { welcome, ...seal } = decodeWelcome(message);
-    const admitted = this.#seat();
-    if (this.#member !== null) {
-      if (welcome.epoch <= this.#member.epoch) return this.#again(welcome.epoch);
+    // A mint that was under way when another admission took this one's place: the next one names the newer.
+    if (this.#replaced.has(welcome.lease)) return [];
+    const seat = [this.#waiting, this.#seated()].find((one) => one?.lease === welcome.lease) ?? null;
+    if (seat === null) throw new LatchkeyError('key_message_unopened', 'a welcome for somebody else');
+    const chain = await this.#verifyEpoch(welcome, seal);
+    if (seat.epoch !== null) {
+      if (welcome.epoch <= seat.epoch) return this.#again(welcome.epoch);
       throw new LatchkeyError('key_message_unopened', 'a second welcome');
     }
-    if (admitted.leafKey === null) throw new LatchkeyError('closed');
-    const chain = await this.#verifyEpoch(welcome, seal);
-    const { member, session } = await TreeMember.open(
-      this.#crypto.treeKeys,
-      admitted.terms,
-      admitted.leafKey,
-      welcome,
-    );
-    admitted.leafKey = null;
-    this.#member = member;
-    if (this.#closed) member.close();
+    const session = await seat.welcome(welcome);
+    if (seat === this.#waiting) this.#move(seat, welcome.epoch);
     return await this.#install(session, welcome, chain);
+  }
+
+  /** Nothing that comes is sealed to the old seat's keys any more, and no connection is proved by it. */
+  #move(seat: Seat, from: EpochId): void {
+    if (this.#seat !== null) this.#replace(this.#seat);
+    this.#seat = seat;
+    this.#waiting = null;
+    this.#streams?.moveTo(seat.lease, from);
   }
 
   async #rekey(message: Uint8Array): Promise<readonly InstalledEpoch[]> {
     const { rekey, body, signature } = decodeRekey(message);
+    const seat = this.#seated();
     const chain = await this.#verifyEpoch(rekey, { digest: await this.#crypto.hash(body), signature });
-    if (this.#member === null) throw new LatchkeyError('key_message_gap', 'a rekey before the welcome');
-    const applied = await this.#member.apply(rekey);
-    return applied.kind === 'repeat'
-      ? this.#again(applied.epoch)
-      : await this.#install(applied.session, rekey, chain);
+    const applied = await seat.rekey(rekey);
+    if (applied.kind === 'repeat') return this.#again(applied.epoch);
+    const installed = await this.#install(applied.session, rekey, chain);
+    // The acknowledgement does not wait for the step, nor for that of other participants of this process; the next message does.
+    this.#crypto.soon(() => {
+      seat.settle().catch(() => this.#fail());
+    });
+    return installed;
   }
 
-  /** The epoch's chain, of a head that the server signed and that goes on from the epoch before as we know it. */
+  /** The epoch's chain, of a head that the server signed and that agrees with all that was told here before. */
   async #verifyEpoch(head: EpochHead, { digest, signature }: EpochSeal): Promise<Uint8Array> {
     const chain = await this.#crypto.hash(chainInput(head));
-    await this.#verify(this.#seat().signingKey, epochSignatureInput({ ...head, chain, digest }), signature);
+    const input = epochSignatureInput({ ...head, chain, digest });
+    await this.#verify(this.#seated().signingKey, input, signature);
     const before = this.#installed.get((head.epoch - 1) as EpochId);
-    if (before !== undefined && !equalBytes(before.chain, head.previous)) {
-      throw new LatchkeyError('story_forked');
-    }
+    const known = this.#installed.get(head.epoch);
+    const forked =
+      (before !== undefined && !equalBytes(before.chain, head.previous)) ||
+      (known !== undefined &&
+        !(equalBytes(known.chain, chain) && equalBytes(known.fingerprint, head.fingerprint)));
+    if (forked) throw new LatchkeyError('story_forked');
     return chain;
   }
 
@@ -220,11 +261,10 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
     told: EpochHead,
     chain: Uint8Array,
   ): Promise<readonly InstalledEpoch[]> {
-    const { terms, streams } = this.#seat();
     const { epoch, trigger } = told;
     const secret = await this.#crypto.treeKeys.bind(session, chain);
     try {
-      this.#assertOpen();
+      const { terms } = this.#seated();
       const key = await deriveEpochKey(this.#crypto.frames, {
         secret,
         incarnation: terms.incarnation,
@@ -238,8 +278,8 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
           'the session key is not the one that the message names',
         );
       }
-      streams.install(key);
-      const installed = { epoch, fingerprint: key.fingerprint, chain, trigger };
+      this.#frames().install(key);
+      const installed = { epoch, fingerprint: key.fingerprint, chain, trigger, lease: terms.lease };
       this.#installed.set(epoch, installed);
       for (const old of this.#installed.keys())
         if (this.#installed.size > limits.heldEpochs) this.#installed.delete(old);
@@ -262,6 +302,7 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
 
   /** What the platform's cryptography says of its failure may hold anything: only that it failed is passed on. */
   #fail(): void {
+    if (this.#closed) return;
     this.#events.emit('failed', {
       code: 'internal',
       message: 'sealing or opening a frame failed on this device',
@@ -269,13 +310,14 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
     this.close();
   }
 
-  #seat(): Admitted<Secret, Key> {
-    if (this.#closed || this.#admitted === null) throw new LatchkeyError('closed', 'not admitted');
-    return this.#admitted;
+  #seated(): Seat {
+    if (this.#closed || this.#seat === null) throw new LatchkeyError('closed', 'not admitted');
+    return this.#seat;
   }
 
-  #streams(): FrameStreams<Secret, Key> {
-    return this.#seat().streams;
+  #frames(): FrameStreams<Secret, Key> {
+    if (this.#closed || this.#streams === null) throw new LatchkeyError('closed', 'not admitted');
+    return this.#streams;
   }
 
   #assertOpen(): void {
@@ -291,4 +333,14 @@ const assertTerms = (terms: AdmissionTerms, expected: AdmissionExpectation, publ
     terms.role === expected.role &&
     equalBytes(terms.publicKey, publicKey);
   if (!ours) throw new LatchkeyError('key_message_forged', 'an admission that is not for this join');
+};
+
+/** One more admission of the same stay: of this incarnation, signed by the same key, with a lease that was never given before. */
+const assertSameStay = (terms: AdmissionTerms, expected: AdmissionExpectation, seat: Seat): void => {
+  const same =
+    equalBytes(terms.incarnation, seat.terms.incarnation) &&
+    equalBytes(expected.signingKey, seat.signingKey) &&
+    terms.lease > seat.lease;
+  if (!same)
+    throw new LatchkeyError('key_message_forged', 'an admission that does not follow from the one before');
 };

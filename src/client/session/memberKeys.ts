@@ -1,4 +1,4 @@
-// A participant's key tree over WebCrypto, which browsers' workers and Node have alike. Keys are bytes, since the tree steps
+// A participant's key tree over WebCrypto: for browsers' workers. Keys are bytes, since the tree steps
 // them; they are overwritten when they are done with, as far as the engine has made no copies.
 
 import { sealInfo, stepInfo, storyInfo } from '../../keys/keyStore.ts';
@@ -9,19 +9,20 @@ import { lengths } from '../../protocol/names.ts';
 const own = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
   bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 
-export const createMemberKeys = (
-  subtle: SubtleCrypto = globalThis.crypto.subtle,
-): OpeningKeys<Uint8Array> => {
-  /** HMAC-SHA-512 cut to 32 bytes. */
-  const derive = async (key: Uint8Array, info: Uint8Array): Promise<Uint8Array<ArrayBuffer>> => {
-    const hmac = { name: 'HMAC', hash: 'SHA-512' };
-    const imported = await subtle.importKey('raw', own(key), hmac, false, ['sign']);
-    const mac = new Uint8Array(await subtle.sign(hmac, imported, own(info)));
-    const derived = mac.slice(0, lengths.key);
-    mac.fill(0);
-    return derived;
-  };
+/** HMAC-SHA-512 cut to 32 bytes. */
+export const deriveBySubtle = async (key: Uint8Array, info: Uint8Array): Promise<Uint8Array<ArrayBuffer>> => {
+  const { subtle } = globalThis.crypto;
+  const hmac = { name: 'HMAC', hash: 'SHA-512' };
+  const imported = await subtle.importKey('raw', own(key), hmac, false, ['sign']);
+  const mac = new Uint8Array(await subtle.sign(hmac, imported, own(info)));
+  const derived = mac.slice(0, lengths.key);
+  mac.fill(0);
+  return derived;
+};
 
+export const createMemberKeys = (): OpeningKeys<Uint8Array> => {
+  const { subtle } = globalThis.crypto;
+  const derive = deriveBySubtle;
   return {
     async bind(session, chain) {
       const secret = await derive(session, storyInfo(chain));

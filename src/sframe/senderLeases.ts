@@ -1,0 +1,58 @@
+// Which lease one participant's frames carry, by epoch: it changes when the participant is admitted anew, from one epoch on. Senders of
+// all epochs before it, and frames in flight, still carry the lease before.
+
+import { LatchkeyError } from '../protocol/errors.ts';
+import { epochId } from '../protocol/names.ts';
+import type { EpochId, Lease } from '../protocol/names.ts';
+
+interface LeaseSpan {
+  /** Up to where the next span begins. */
+  readonly from: EpochId;
+  readonly lease: Lease;
+}
+
+export class SenderLeases {
+  readonly first: Lease;
+  /** In rising order of epochs; the first begins with epoch 0, or with the first that is kept. */
+  #spans: readonly LeaseSpan[];
+
+  constructor(first: Lease) {
+    this.first = first;
+    this.#spans = [{ from: epochId(0), lease: first }];
+  }
+
+  get newest(): Lease {
+    return this.at(Number.POSITIVE_INFINITY);
+  }
+
+  at(epoch: number): Lease {
+    const span = this.#spans.findLast(({ from }) => from <= epoch) ?? this.#spans[0];
+    if (span === undefined) throw new LatchkeyError('internal', 'a participant without a lease');
+    return span.lease;
+  }
+
+  /** In whichever epoch. */
+  has(lease: Lease): boolean {
+    return this.#spans.some((span) => span.lease === lease);
+  }
+
+  /**
+   * From this epoch on the frames carry this lease: said again with another epoch, the last word counts.
+   * Whatever was to begin later gives way, since nobody goes back to a lease.
+   */
+  change(lease: Lease, from: EpochId): void {
+    const kept = this.#spans.filter((span) => span.from < from && span.lease !== lease);
+    this.#spans = [...kept, { from: kept.length === 0 ? epochId(0) : from, lease }];
+  }
+
+  /** Epochs up to this one are over: answers the leases that only they had, which are forgotten. */
+  forget(through: number): readonly Lease[] {
+    const first = Math.max(
+      0,
+      this.#spans.findLastIndex(({ from }) => from <= through + 1),
+    );
+    const gone = this.#spans.slice(0, first).map(({ lease }) => lease);
+    this.#spans = this.#spans.slice(first);
+    return gone;
+  }
+}
