@@ -11,7 +11,9 @@ describe('a join', () => {
     assert.deepEqual(scene.words, []);
     assert.equal(scene.machine.phase, 'gathering');
     scene.at(200);
-    assert.deepEqual(scene.of('mint'), [{ kind: 'mint', joins: [1], departures: [], trigger: 'join' }]);
+    assert.deepEqual(scene.of('mint'), [
+      { kind: 'mint', joins: [1], departures: [], trigger: 'join', share: false, moves: [] },
+    ]);
     assert.equal(scene.machine.phase, 'minting');
     scene.at(230).minted();
     assert.equal(scene.machine.phase, 'distributing');
@@ -25,8 +27,11 @@ describe('a join', () => {
         trigger: 'join',
         by: 'quorum',
         tookMs: 60,
+        acknowledged: 1,
+        missed: 0,
       },
     ]);
+    assert.deepEqual(scene.of('settled'), [{ kind: 'settled', epoch: 0 }]);
     assert.equal(scene.machine.phase, 'steady');
     assert.equal(scene.machine.activeEpoch, 0);
   });

@@ -155,7 +155,7 @@ describe('exposure', () => {
     const departures = [
       { lease: 5, cause: 'left', exposureMs: 1_040 },
       { lease: 4, cause: 'lost', exposureMs: 140 },
-    ];
+    ].map((one) => ({ ...one, epoch: 1, acknowledged: 3, missed: 0, paused: 0 }));
     assert.deepEqual(scene.of('exposed'), [{ kind: 'exposed', departures }]);
   });
 
@@ -218,8 +218,8 @@ describe('an epoch', () => {
     const scene = activated([1]).confirm(1, 1).after(2_999);
     assert.deepEqual(scene.words, []);
     scene.after(1);
-    assert.deepEqual(scene.words, ['retire 0']);
-    assert.equal(scene.machine.nextDeadline(), null);
+    assert.deepEqual(scene.of('retire'), [{ kind: 'retire', epoch: 0, acknowledged: 1, missed: 0 }]);
+    scene.assertCalm();
   });
 
   it('is retired sooner when more live than participants hold; who still sends under it is paused first', () => {
@@ -236,7 +236,8 @@ describe('an epoch', () => {
     assert.deepEqual(scene.of('retire'), []);
     scene.forget().depart('evicted', 40).minted();
     assert.deepEqual(scene.words.slice(0, 3), ['mint + -40', 'pause 2', `exposed 3`]);
-    assert.deepEqual(scene.of('retire'), [{ kind: 'retire', epoch: 0 }]);
+    // Of those who are still here: two senders and 22 of the viewers.
+    assert.deepEqual(scene.of('retire'), [{ kind: 'retire', epoch: 0, acknowledged: 24, missed: 0 }]);
     assert.equal(scene.of('exposed').length, evictions);
   });
 });
