@@ -43,7 +43,10 @@ const units: readonly (readonly [ending: RegExp, unit: RegExp])[] = [
   [/PerSecond$/, /a second/],
   [/(meetings|participantsPerMeeting|connections|workers|slots)$/, /^ number of /],
   [/(host|listenIp|announcedAddress)$/, /address/],
-  [/(secret|level|pretty|pageOverLoopback|publicUrl|trustedProxies)$/, /^ (text|word|true|URL|list)/],
+  [
+    /(JoinPolicy|secret|level|pretty|pageOverLoopback|publicUrl|trustedProxies)$/,
+    /^ (text|word|true|URL|list)/,
+  ],
 ];
 
 test('default.yaml says of every setting what it is counted in', () => {

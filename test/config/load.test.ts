@@ -135,7 +135,7 @@ for (const [path, values] of Object.entries({
   'timers.receiverGraceMs': [2_000],
   'timers.ackDeadlineEvictedMs': [2_001],
   'timers.confirmGraceEvictedMs': [2_001],
-  'timers.epochLifeMs': [7_000],
+  'timers.epochLifeMs': [300_000],
 })) {
   test(`${path} refuses ${values.map((value) => JSON.stringify(value)).join(', ')}`, () => {
     for (const value of values) {

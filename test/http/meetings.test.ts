@@ -28,12 +28,34 @@ test('POST /v1/meetings makes a meeting', async () => {
   assert.equal(status, 201);
   assert.equal(headers.location, `/v1/meetings/${String(meeting['id'])}`);
   assert.equal(headers['cache-control'], 'no-store');
-  assert.deepEqual(Object.keys(meeting), ['id', 'kind', 'name', 'createdAt', 'participants']);
+  assert.deepEqual(Object.keys(meeting), ['id', 'kind', 'name', 'createdAt', 'participants', 'settings']);
   assert.deepEqual(
     [meeting['kind'], meeting['name'], meeting['participants']],
     ['broadcast', 'All hands', 0],
   );
   assert.ok(Math.abs(Date.parse(String(meeting['createdAt'])) - Date.now()) < 60_000);
+});
+
+test('a meeting may be keyed in a way of its own, within bounds', async () => {
+  const settings = { joinPolicy: 'never', intervalMs: 60_000 };
+  const shown = (await post('/v1/meetings', { settings })).json()['settings'];
+  assert.deepEqual(shown, {
+    joinPolicy: 'never',
+    freshForMs: 10_000,
+    intervalMs: 60_000,
+    renewalIntervalMs: 3_600_000,
+  });
+  for (const wrong of [
+    { joinPolicy: 'sometimes' },
+    { intervalMs: 0 },
+    { intervalMs: '5 min' },
+    { intervalMs: 86_400_001 },
+    { freshForMs: 0.5 },
+    { renewalIntervalMs: 999 },
+    { epochLifeMs: 1 },
+  ]) {
+    assertProblem(await post('/v1/meetings', { settings: wrong }), 'malformed');
+  }
 });
 
 test('kind and name may be left out, the body too', async () => {

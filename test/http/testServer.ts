@@ -13,6 +13,7 @@ import { allowsPageOverLoopback } from '../../src/http/access.ts';
 import { createApp } from '../../src/http/app.ts';
 import { closeHttpServer, createHttpServer, listen } from '../../src/http/listen.ts';
 import type { Meetings, MeetingSummary } from '../../src/http/meetings.ts';
+import type { Eviction, Participants, ParticipantSummary, Rekeyed } from '../../src/http/participants.ts';
 import type { Readiness } from '../../src/http/operations.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { LedgerStore } from '../../src/meeting/ledgerStore.ts';
@@ -23,17 +24,71 @@ import { LatchkeyError } from '../../src/protocol/errors.ts';
 export const apiSecret = 'the-api-secret-of-this-test-0123456789';
 export const maxMeetings = 5;
 
-export class ListedMeetings implements Meetings {
+const defaultSettings = {
+  joinPolicy: 'every',
+  freshForMs: 10_000,
+  intervalMs: 300_000,
+  renewalIntervalMs: 3_600_000,
+} as const;
+
+export class ListedMeetings implements Meetings, Participants {
   readonly #meetings = new Map<string, MeetingSummary>();
   readonly #ended = new Set<string>();
   /** Thrown by the next call, whatever it is. */
   failure: Error | null = null;
+  present: ParticipantSummary[] = [];
+  /** Settled by the test, when what was asked for is done. */
+  readonly evictions: { participant: string; done: (receipt: Eviction) => void }[] = [];
+  readonly rekeys: { reason: string; done: (receipt: Rekeyed | null) => void }[] = [];
+  /** Resolves with the next eviction or rekey that is asked for. */
+  #asked: (() => void)[] = [];
 
-  create({ kind, name }: Parameters<Meetings['create']>[0]): MeetingSummary {
+  /** Somebody has asked for something that takes its time. */
+  get asked(): Promise<void> {
+    if (this.evictions.length + this.rekeys.length > 0) return Promise.resolve();
+    return new Promise((resolve) => this.#asked.push(resolve));
+  }
+
+  participants(id: string): readonly ParticipantSummary[] {
+    this.get(id);
+    return this.present;
+  }
+
+  evict(id: string, participant: string): Promise<Eviction> {
+    this.get(id);
+    if (!this.present.some(({ participantId }) => participantId === participant)) {
+      throw new LatchkeyError('not_found', 'there is no such participant');
+    }
+    return new Promise((done) => {
+      this.evictions.push({ participant, done });
+      for (const tell of this.#asked.splice(0)) tell();
+    });
+  }
+
+  rekey(id: string, reason: 'operator' | 'compromise'): Promise<Rekeyed | null> {
+    this.get(id);
+    if (this.present.length === 0) throw new LatchkeyError('meeting_idle');
+    return new Promise((done) => {
+      this.rekeys.push({ reason, done });
+      for (const tell of this.#asked.splice(0)) tell();
+    });
+  }
+
+  create({ kind, name, settings }: Parameters<Meetings['create']>[0]): MeetingSummary {
     this.#fail();
     if (this.#meetings.size >= maxMeetings) throw new LatchkeyError('too_many_meetings');
     const id = randomBytes(16).toString('base64url');
-    const meeting = { id, kind, name, createdAt: new Date(), participants: 0 };
+    const given = Object.fromEntries(
+      Object.entries(settings ?? {}).filter(([, value]) => value !== undefined),
+    );
+    const meeting = {
+      id,
+      kind,
+      name,
+      createdAt: new Date(),
+      participants: 0,
+      settings: { ...defaultSettings, ...given },
+    };
     this.#meetings.set(id, meeting);
     return meeting;
   }
