@@ -2,30 +2,22 @@
 // custodian's messages and never sees a key. When nobody is left it ends and its keys with it; the meeting's id may run again,
 // as another incarnation.
 
-import type { Producer, RtpCapabilities } from 'mediasoup/types';
 import type { Logger } from 'pino';
-import { describeTransport } from '../media/participantMedia.ts';
-import type { ProduceAsk } from '../media/participantMedia.ts';
 import { MediaRoom } from '../media/room.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { mayProduce } from '../protocol/names.ts';
-import type { DepartureCause, EndReason, EpochId, Lease, Role, Source } from '../protocol/names.ts';
-import type {
-  Answer,
-  Ask,
-  Producer as ProducerNotice,
-  NoticeData,
-  ServerNotice,
-} from '../protocol/signaling.ts';
+import type { DepartureCause, EndReason, EpochId, Lease, Role } from '../protocol/names.ts';
+import type { Answer, Ask, NoticeData, ServerNotice } from '../protocol/signaling.ts';
 import { newParticipantId } from './identifiers.ts';
 import { MeetingLedger } from './meetingLedger.ts';
-import { describeMember, encodeNotice, nowhere } from './member.ts';
+import { describeProducer, MeetingMedia } from './meetingMedia.ts';
+import { describeMember, encodeNotice } from './member.ts';
 import type { Member, Outlet } from './member.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 import { Rekeying } from './rekeying.ts';
+import { Resumption } from './resumption.ts';
 import type { RekeyCounts } from './rekeying.ts';
 
 export interface JoinRequest {
@@ -37,12 +29,14 @@ export interface JoinRequest {
 }
 
 export class Incarnation {
+  readonly media: MeetingMedia;
   readonly #meeting: MeetingDescription;
   readonly #context: MeetingContext;
   readonly #id: Uint8Array;
   readonly #room: MediaRoom;
   readonly #ledger: MeetingLedger;
   readonly #rekeying: Rekeying;
+  readonly #resumption: Resumption;
   readonly #members = new Map<string, Member>();
   readonly #log: Logger;
   readonly #onEmpty: () => void;
@@ -84,6 +78,22 @@ export class Incarnation {
       log: this.#log,
       ledger: this.#ledger,
       onFailed: (code) => this.close('failed', code),
+    });
+    this.#resumption = new Resumption({
+      meeting,
+      context,
+      log: this.#log,
+      rekeying: this.#rekeying,
+      members: this.#members,
+      isHere: (member) => this.#isHere(member),
+      onExpired: (member) => this.depart(member, 'lost'),
+    });
+    this.media = new MeetingMedia({
+      meeting: meeting.id,
+      custodian: () => context.custodian(),
+      members: this.#members,
+      tell: (notice, data, except) => this.broadcast(notice, data, except),
+      onSends: (member, sends) => this.#rekeying.sends(member, sends),
     });
   }
 
@@ -234,66 +244,23 @@ export class Incarnation {
 
   /** Its socket is gone: it may come back within the resume window, with all that it has. */
   away(member: Member): void {
-    if (this.#members.get(member.participantId) !== member || this.#closed) return;
-    if (!member.entered) {
-      this.depart(member, 'lost');
-      return;
-    }
-    member.outlet = nowhere;
-    const { participantId: participant } = member;
-    this.#log.info({ event: 'participant.away', participant }, 'connection lost, waiting for it to resume');
-    member.away = setTimeout(() => {
-      this.#context.events.resumed('expired');
-      this.depart(member, 'lost');
-    }, this.#meeting.timers.resumeWindowMs);
+    if (!this.#isHere(member)) return;
+    if (member.entered) this.#resumption.away(member);
+    else this.depart(member, 'lost');
   }
 
-  /**
-   * Whether whoever asks holds the resume secret of this participant's lease. Who does not is told no more than that.
-   * @throws LatchkeyError `resume_refused`
-   */
-  async proveResume(ask: Ask<'resume'>, challenge: Uint8Array): Promise<Member> {
-    const member = this.#members.get(ask.participantId);
-    const lease = member?.lease;
-    const proof = fromBase64Url(ask.proofs.find((one) => one.lease === lease)?.proof ?? '');
-    const proven =
-      lease !== undefined &&
-      proof?.length === challenge.length &&
-      (await this.#context.custodian().verifyResume({ meeting: this.#meeting.id, lease, challenge, proof }));
-    // It may have departed, or been moved, while the custodian was asked.
-    if (!proven || member === undefined || member.lease !== lease || !this.#isHere(member)) {
-      this.#context.events.resumed('refused');
-      throw new LatchkeyError('resume_refused');
-    }
-    return member;
+  /** @throws LatchkeyError `resume_refused` */
+  proveResume(ask: Ask<'resume'>, challenge: Uint8Array): Promise<Member> {
+    return this.#resumption.prove(ask, challenge);
   }
 
-  /** What it must know to go on; call it right before `resumed`. What it does not know of is closed. */
+  /** What it must know to go on; call it right before `resumed`. */
   describeResumed(member: Member, ask: Ask<'resume'>): Answer<'resume'> {
-    return { ...this.#othersFor(member), gone: member.media.reconcile(ask.producers, ask.consumers) };
+    return { ...this.#othersFor(member), gone: this.#resumption.reconcile(member, ask) };
   }
 
-  /** From now on it is reached by this outlet and by no other. */
   resumed(member: Member, outlet: Outlet, ask: Ask<'resume'>): void {
-    if (!this.#isHere(member)) {
-      outlet.end('failed', 'resume_refused');
-      return;
-    }
-    if (member.away !== null) clearTimeout(member.away);
-    member.away = null;
-    const before = member.outlet;
-    member.outlet = outlet;
-    before.end('superseded');
-    this.#context.events.resumed('ok');
-    this.#log.info(
-      { event: 'participant.resumed', participant: member.participantId },
-      'participant resumed',
-    );
-    const { acknowledged, confirmed } = ask;
-    if (acknowledged !== null)
-      this.acknowledged(member, acknowledged.epoch as EpochId, acknowledged.fingerprint);
-    if (confirmed !== null) this.confirmed(member, confirmed as EpochId);
-    this.#rekeying.resumed(member);
+    this.#resumption.resume(member, outlet, ask);
   }
 
   /** @throws LatchkeyError `forbidden` where it was not asked to be. */
@@ -400,55 +367,6 @@ export class Incarnation {
     this.#rekeying.custodianBack();
   }
 
-  // Media
-
-  async openMedia(member: Member, rtpCapabilities: RtpCapabilities): Promise<Answer<'openMedia'>> {
-    const { send, receive } = await member.media.open(rtpCapabilities, mayProduce(member.role));
-    const signed = async (transport: typeof receive) => {
-      const described = describeTransport(transport);
-      const signature = await this.#context.custodian().signTransport({
-        meeting: this.#meeting.id,
-        participant: member.participantId,
-        transport: described.id,
-        fingerprints: described.dtlsParameters.fingerprints,
-      });
-      return { ...described, signature: toBase64Url(signature) };
-    };
-    return { send: send === null ? null : await signed(send), receive: await signed(receive) };
-  }
-
-  async produce(member: Member, ask: ProduceAsk): Promise<Answer<'produce'>> {
-    const producer = await member.media.produce(ask);
-    producer.observer.once('close', () => this.#producerClosed(member, producer.id));
-    this.#rekeying.sends(member, true);
-    this.broadcast('producerAdded', describeProducer(member, producer), member);
-    return { producerId: producer.id };
-  }
-
-  closeProducer(member: Member, producerId: string): void {
-    member.media.closeProducer(producerId);
-  }
-
-  async setMuted(member: Member, producerId: string, paused: boolean): Promise<void> {
-    await member.media.setMuted(producerId, paused);
-    this.broadcast('producerChanged', { producerId, participantId: member.participantId, paused }, member);
-  }
-
-  async consume(member: Member, producerId: string): Promise<Answer<'consume'>> {
-    const { consumer, producer } = await member.media.consume(producerId);
-    const owner = this.#members.get(String(producer.appData['participantId']));
-    if (owner === undefined || producer.closed) throw new LatchkeyError('producer_not_found');
-    return {
-      consumerId: consumer.id,
-      producerId,
-      kind: consumer.kind,
-      rtpParameters: { ...consumer.rtpParameters },
-      lease: owner.lease,
-      stream: streamOf(producer),
-      producerPaused: owner.media.isMuted(producerId),
-    };
-  }
-
   broadcast<N extends ServerNotice>(notice: N, data: NoticeData<N>, except?: Member): void {
     if (this.#closed) return;
     const text = encodeNotice(notice, data);
@@ -497,22 +415,4 @@ export class Incarnation {
   #endIfEmpty(): void {
     if (this.#members.size === 0 && this.#joining === 0) this.close('meetingEnded');
   }
-
-  #producerClosed(member: Member, producerId: string): void {
-    if (this.#closed || member.media.closed) return;
-    this.broadcast('producerRemoved', { producerId, participantId: member.participantId }, member);
-    if (member.media.producers.length === 0) this.#rekeying.sends(member, false);
-  }
 }
-
-const streamOf = (producer: Producer): number => Number(producer.appData['stream']);
-
-const describeProducer = (member: Member, producer: Producer): ProducerNotice => ({
-  producerId: producer.id,
-  participantId: member.participantId,
-  kind: producer.kind,
-  source: producer.appData['source'] as Source,
-  lease: member.lease,
-  stream: streamOf(producer),
-  paused: member.media.isMuted(producer.id),
-});

@@ -38,7 +38,7 @@ const done = answered({});
 
 const table: Table = {
   openMedia: async ({ incarnation, member }, ask) =>
-    answered(await incarnation.openMedia(member, ask.rtpCapabilities as RtpCapabilities)),
+    answered(await incarnation.media.open(member, ask.rtpCapabilities as RtpCapabilities)),
   connectTransport: async ({ member }, ask) => {
     const { role, fingerprints } = ask.dtlsParameters;
     await member.media.connect(ask.transportId, {
@@ -52,18 +52,18 @@ const table: Table = {
   },
   produce: async ({ incarnation, member }, ask) =>
     answered(
-      await incarnation.produce(member, { ...ask, rtpParameters: ask.rtpParameters as RtpParameters }),
+      await incarnation.media.produce(member, { ...ask, rtpParameters: ask.rtpParameters as RtpParameters }),
     ),
-  closeProducer: async ({ incarnation, member }, { producerId }) => {
-    incarnation.closeProducer(member, producerId);
+  closeProducer: async ({ member }, { producerId }) => {
+    member.media.closeProducer(producerId);
     return done;
   },
   setProducerPaused: async ({ incarnation, member }, { producerId, paused }) => {
-    await incarnation.setMuted(member, producerId, paused);
+    await incarnation.media.setMuted(member, producerId, paused);
     return done;
   },
   consume: async ({ incarnation, member }, { producerId }) =>
-    answered(await incarnation.consume(member, producerId)),
+    answered(await incarnation.media.consume(member, producerId)),
   resumeConsumer: async ({ member }, { consumerId }) => {
     await member.media.resumeConsumer(consumerId);
     return done;
