@@ -77,32 +77,4 @@ describe('a keyed meeting', () => {
     assert.notDeepEqual(sessionKeys(bob), sessionKeys(ada));
     await bob.session.leave();
   });
-
-  it('when the custodian is killed meetings end with the code, and new ones start', async () => {
-    const meeting = await api(server).createMeeting();
-    const ada = await joinAsNode(server.url, await api(server).token(meeting, 'Ada'));
-    await ada.epochWhere(() => true);
-    const failed = new Promise<string>((resolve) => ada.session.on('failure', ({ code }) => resolve(code)));
-    const ended = new Promise<string>((resolve) => ada.session.on('ended', ({ reason }) => resolve(reason)));
-    process.kill(custodianPid(server.output()), 'SIGKILL');
-    assert.equal(await ended, 'failed');
-    assert.equal(await failed, 'custodian_lost');
-    const again = await retry(async () => joinAsNode(server.url, await api(server).token(meeting, 'Ada')));
-    assert.equal((await again.epochWhere(() => true)).epoch, 0);
-    await again.session.leave();
-  });
 });
-
-const custodianPid = (output: string): number => {
-  const started = output.split('\n').findLast((line) => line.includes('"custodian.started"')) ?? '{}';
-  return (JSON.parse(started) as { custodian: number }).custodian;
-};
-
-/** Until it succeeds: a server says by an error that it is not ready. */
-const retry = async <T>(attempt: () => Promise<T>): Promise<T> => {
-  try {
-    return await attempt();
-  } catch {
-    return await retry(attempt);
-  }
-};

@@ -70,17 +70,35 @@ export const startServerProcess = async (settings: Record<string, string> = {}):
 
 /** As an application would: creates a meeting and tokens for it. */
 export const api = (server: ServerProcess) => {
-  const post = async <T>(path: string, body: unknown): Promise<T> => {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const response = await fetch(`${server.url}${path}`, {
-      method: 'POST',
+      method,
       headers: { 'content-type': 'application/json', authorization: `Bearer ${server.apiSecret}` },
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
+    return response;
   };
+  const post = async <T>(path: string, body: unknown): Promise<T> =>
+    (await (await ask('POST', path, body)).json()) as T;
   return {
-    createMeeting: async () => (await post<{ id: string }>('/v1/meetings', {})).id,
+    createMeeting: async (meeting: object = {}) => (await post<{ id: string }>('/v1/meetings', meeting)).id,
+    rekey: (meeting: string, reason: 'operator' | 'compromise') =>
+      post<{ epoch: number; trigger: string; fingerprint: string; acknowledged: number; missed: number }>(
+        `/v1/meetings/${meeting}/rekey`,
+        { reason },
+      ),
+    evict: async (meeting: string, participant: string) =>
+      (await (await ask('DELETE', `/v1/meetings/${meeting}/participants/${participant}`)).json()) as {
+        epoch: number | null;
+        exposureMs: number;
+        acknowledged: number;
+        missed: number;
+        paused: number;
+      },
+    endMeeting: async (meeting: string) => void (await ask('DELETE', `/v1/meetings/${meeting}`)),
+    ledger: async (meeting: string) => await (await ask('GET', `/v1/meetings/${meeting}/ledger`)).text(),
+    metrics: async () => await (await ask('GET', '/metrics')).text(),
     token: async (meeting: string, name: string, role: 'host' | 'presenter' | 'viewer' = 'presenter') =>
       (await post<{ token: string }>(`/v1/meetings/${meeting}/tokens`, { name, role })).token,
   };
