@@ -15,12 +15,16 @@ export interface CustodianSettings extends LaunchSettings {
   /** How long an answer may take, in milliseconds. */
   readonly answerMs: number;
   readonly log: Logger;
+  /** How long an answer took, refusals too, as whoever asked saw it. */
+  readonly onAnswered?: (method: CustodianMethod, ms: number) => void;
 }
 
 /** Starting takes longer than answering: modules are read and the slab is locked. */
 const startMs = 20_000;
 
 interface Waiting {
+  readonly method: CustodianMethod;
+  readonly askedMs: number;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: LatchkeyError) => void;
   readonly timer: NodeJS.Timeout;
@@ -30,7 +34,7 @@ class CustodianClient implements Custodian {
   readonly pid: number;
   readonly publicKey: Uint8Array;
   readonly #child: ChildProcess;
-  readonly #answerMs: number;
+  readonly #settings: CustodianSettings;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners: ((reason: Error) => void)[] = [];
   readonly #exited: Promise<void>;
@@ -38,11 +42,11 @@ class CustodianClient implements Custodian {
   #closing = false;
   #nextId = 1;
 
-  constructor(child: ChildProcess, publicKey: Uint8Array, answerMs: number) {
+  constructor(child: ChildProcess, publicKey: Uint8Array, settings: CustodianSettings) {
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.publicKey = publicKey;
-    this.#answerMs = answerMs;
+    this.#settings = settings;
     child.on('message', (message) => this.#receive(message));
     child.on('error', (cause) => this.#abandon(new LatchkeyError('custodian_lost', undefined, { cause })));
     this.#exited = new Promise((resolve) => {
@@ -95,7 +99,7 @@ class CustodianClient implements Custodian {
     this.#closing = true;
     this.#end(new LatchkeyError('custodian_lost', 'the custodian was closed'));
     if (this.#child.connected) this.#child.disconnect();
-    const kill = setTimeout(() => this.#child.kill('SIGKILL'), this.#answerMs);
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), this.#settings.answerMs);
     await this.#exited;
     clearTimeout(kill);
   }
@@ -104,7 +108,8 @@ class CustodianClient implements Custodian {
     if (this.#lost !== null) throw this.#lost;
     const id = this.#nextId++;
     const answered = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, timer: this.#timer(id, method) });
+      const timer = this.#timer(id, method);
+      this.#waiting.set(id, { method, askedMs: performance.now(), resolve, reject, timer });
     });
     this.#child.send({ id, method, data });
     const parsed = custodianMessages[method].answer.safeParse(await answered);
@@ -118,7 +123,7 @@ class CustodianClient implements Custodian {
       if (!this.#waiting.has(id)) return;
       this.#abandon(new LatchkeyError('custodian_timeout', `the custodian did not answer ${method} in time`));
     };
-    return setTimeout(() => setImmediate(() => setImmediate(stalled)), this.#answerMs);
+    return setTimeout(() => setImmediate(() => setImmediate(stalled)), this.#settings.answerMs);
   }
 
   /** Whether it did what it was asked is not known: it must not go on with keys that nobody follows. */
@@ -130,12 +135,15 @@ class CustodianClient implements Custodian {
 
   #receive(message: unknown): void {
     const parsed = response.safeParse(message);
-    if (!parsed.success || !('id' in parsed.data)) return;
+    if (!parsed.success) return;
+    if ('notice' in parsed.data) warnIfUnlocked(parsed.data, this.#settings.log);
+    if (!('id' in parsed.data)) return;
     const answer = parsed.data;
     const waiting = answer.id === null ? undefined : this.#waiting.get(answer.id);
     if (waiting === undefined || answer.id === null) return;
     this.#waiting.delete(answer.id);
     clearTimeout(waiting.timer);
+    this.#settings.onAnswered?.(waiting.method, performance.now() - waiting.askedMs);
     if (answer.ok) waiting.resolve(answer.data);
     else waiting.reject(new LatchkeyError(answer.error.code, answer.error.message));
   }
@@ -174,6 +182,18 @@ const firstMessage = (child: ChildProcess): Promise<Extract<Response, { ready: t
     });
   });
 
+/** Said at the start, and each time that the slab grew: what the log shows last is how it is. */
+const warnIfUnlocked = (
+  { lockedBytes, slabBytes }: { readonly lockedBytes: number; readonly slabBytes: number },
+  log: Logger,
+): void => {
+  if (lockedBytes >= slabBytes) return;
+  log.warn(
+    { event: 'custodian.unlocked', lockedBytes, slabBytes },
+    'key memory could not be locked whole: raise the limit (ulimit -l, LimitMEMLOCK)',
+  );
+};
+
 /** Characters of a line that a dying custodian may leave in our log. */
 const maxLineLength = 500;
 
@@ -191,13 +211,9 @@ export const startCustodian = async (settings: CustodianSettings): Promise<Custo
   const child = launchCustodian(settings);
   logErrors(child, log);
   try {
-    const { publicKey, user, lockedBytes, slabBytes } = await firstMessage(child);
-    if (lockedBytes < slabBytes) {
-      log.warn(
-        { event: 'custodian.unlocked', lockedBytes, slabBytes },
-        'key memory could not be locked whole: raise the limit (ulimit -l, LimitMEMLOCK)',
-      );
-    }
+    const ready = await firstMessage(child);
+    const { publicKey, user, lockedBytes } = ready;
+    warnIfUnlocked(ready, log);
     if (user === 0) {
       log.warn(
         { event: 'custodian.root' },
@@ -205,7 +221,7 @@ export const startCustodian = async (settings: CustodianSettings): Promise<Custo
       );
     }
     log.info({ event: 'custodian.started', custodian: child.pid, user, lockedBytes }, 'custodian started');
-    return new CustodianClient(child, publicKey, settings.answerMs);
+    return new CustodianClient(child, publicKey, settings);
   } catch (thrown) {
     child.kill('SIGKILL');
     throw thrown;

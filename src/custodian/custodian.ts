@@ -106,10 +106,10 @@ export interface CustodianStatistics {
   readonly waiting: number;
   readonly slotsUsed: number;
   readonly slotsTotal: number;
-  /** Bytes of key memory that cannot be swapped out; less than 32 · slotsTotal where the limit forbade locking. */
-  readonly lockedBytes: number;
-  /** Of the slab's pages, which are added as they are needed; `slotsTotal` of them may be. */
+  /** Slots of the slab's pages, which are added as they are needed, up to `slotsTotal`. */
   readonly slotsMapped: number;
+  /** Bytes of this process that cannot be swapped out; less than 32 · slotsMapped where the limit forbade locking. */
+  readonly lockedBytes: number;
   /** Random keys made. */
   readonly mints: number;
   /** AES-256-GCM seals made. */
@@ -118,8 +118,9 @@ export interface CustodianStatistics {
 
 /**
  * Every method rejects with a LatchkeyError: `custodian_lost`, `custodian_timeout`, `custodian_refused` (a law would be broken),
- * `slab_full`, `public_key_invalid`, `randomness_failed`, `meeting_not_found`, `malformed`. A rejected request changed nothing, the two first excepted, after which
- * nothing is known: treat the custodian as lost.
+ * `slab_full`, `public_key_invalid`, `randomness_failed`, `meeting_not_found`, `malformed`. A rejected request changed nothing,
+ * the two first excepted, after which nothing is known: treat the custodian as lost. After `randomness_failed` it never mints or admits
+ * again, and a meeting whose rekey it cut short has no keys any more: end it.
  */
 export interface Custodian {
   readonly pid: number;

@@ -9,6 +9,7 @@ import { concatBytes, encodeUtf8 } from '../protocol/bytes.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
 import { lengths } from '../protocol/names.ts';
 import { GuardedHmac, sha256 } from './guardedHmac.ts';
+import type { Randomness } from './randomness.ts';
 
 /** RFC 9180 §7: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. */
 const kemId = Uint8Array.of(0x00, 0x20);
@@ -27,19 +28,24 @@ export interface HpkeExport {
 }
 
 export class HpkeSender {
+  readonly #randomness: Randomness;
   readonly #hmac = new GuardedHmac(sha256);
   readonly #privateKey = sodium.sodium_malloc(lengths.key);
   readonly #dh = sodium.sodium_malloc(lengths.key);
   readonly #prk = sodium.sodium_malloc(lengths.key);
   readonly #secret = sodium.sodium_malloc(lengths.key);
 
+  constructor(randomness: Randomness) {
+    this.#randomness = randomness;
+  }
+
   /**
    * A fresh context to `publicKey`, exported from and forgotten; answers `enc`.
-   * @throws LatchkeyError `public_key_invalid` for a point of small order (RFC 9180 §7.1.4).
+   * @throws LatchkeyError `public_key_invalid` for a point of small order (RFC 9180 §7.1.4), `randomness_failed`.
    */
   exportTo(publicKey: Uint8Array, info: Uint8Array, exports: readonly HpkeExport[]): Uint8Array {
     try {
-      sodium.randombytes_buf(this.#privateKey);
+      this.#randomness.fill(this.#privateKey);
       return this.exportWith(this.#privateKey, publicKey, info, exports);
     } finally {
       for (const secret of [this.#privateKey, this.#dh, this.#prk, this.#secret])

@@ -16,8 +16,8 @@ export class CustodianKeeper {
   readonly publicKey: Uint8Array;
   /** Called when all keys were lost; the next custodian is on its way. */
   onLost: () => void = () => undefined;
-  /** Called when the next one can be used: it holds nothing yet. */
-  onReplaced: () => void = () => undefined;
+  /** Called when the next custodian is up, with the milliseconds that there was none. It holds no meeting. */
+  onReplaced: (ms: number) => void = () => undefined;
   #current: Custodian | null;
   #retry: NodeJS.Timeout | null = null;
   #restarts = 0;
@@ -60,28 +60,40 @@ export class CustodianKeeper {
   #lost(reason: Error): void {
     this.#log.error({ event: 'custodian.lost', err: reason }, 'the custodian is gone, and all keys with it');
     this.#current = null;
+    const lostMs = performance.now();
     this.onLost();
-    void this.#startAgain();
+    void this.#startAgain(lostMs);
   }
 
-  async #startAgain(): Promise<void> {
+  async #startAgain(lostMs: number): Promise<void> {
     if (this.#closed) return;
+    const next = await this.#tryStart();
+    if (this.#closed) {
+      await next?.close();
+      return;
+    }
+    if (next === null) {
+      this.#retry = setTimeout(() => void this.#startAgain(lostMs), retryMs);
+      return;
+    }
+    const ms = performance.now() - lostMs;
+    this.#log.info({ event: 'custodian.replaced', custodian: next.pid, ms }, 'the custodian was replaced');
+    this.#restarts++;
+    this.#current = next;
+    this.onReplaced(ms);
+    // At once where it is lost already.
+    next.onLost((reason) => this.#lost(reason));
+  }
+
+  async #tryStart(): Promise<Custodian | null> {
     try {
-      const next = await startCustodian(this.#settings);
-      if (this.#closed) {
-        await next.close();
-        return;
-      }
-      this.#restarts++;
-      this.#current = next;
-      next.onLost((reason) => this.#lost(reason));
-      this.onReplaced();
+      return await startCustodian(this.#settings);
     } catch (thrown) {
       this.#log.error(
         { event: 'custodian.unreplaced', err: thrown, retryMs },
         'the custodian did not start again',
       );
-      this.#retry = setTimeout(() => void this.#startAgain(), retryMs);
+      return null;
     }
   }
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export interface LaunchSettings {
   /** PKCS#8 PEM of an Ed25519 key; made by `ensureSigningKey`. */
   readonly signingKeyFile: string;
-  /** 32-byte keys that fit; about 1.4 for each participant. */
+  /** 32-byte keys that fit at most; about 2.4 for each participant, and 5.7 while everybody is admitted anew. */
   readonly slots: number;
 }
 

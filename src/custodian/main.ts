@@ -8,6 +8,7 @@ import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import { custodianMessages, isCustodianMethod, request } from './messages.ts';
 import type { CustodianAnswer, CustodianAsk, CustodianMethod, Response } from './messages.ts';
 import { leaveRoot } from './ownUser.ts';
+import { Randomness } from './randomness.ts';
 import { Slab } from './slab.ts';
 import { SlabKeys } from './slabKeys.ts';
 import { Vault } from './vault.ts';
@@ -61,7 +62,7 @@ const tableOf = (vault: Vault, keys: SlabKeys, slab: Slab): Table => ({
     ...vault.counts,
     slotsUsed: slab.used,
     slotsTotal: slab.total,
-    slotsMapped: slab.total,
+    slotsMapped: slab.mapped,
     lockedBytes: lockedBytes(),
     mints: keys.mints,
     seals: keys.seals,
@@ -98,9 +99,11 @@ const handle = (table: Table, message: unknown): void => {
 
 const start = (signingKeyFile: string, slots: number): Response => {
   const signingKey = readSigningKey(signingKeyFile);
+  const randomness = new Randomness();
   const slab = new Slab(slots);
-  const keys = new SlabKeys(slab);
-  const vault = new Vault(keys, signingKey);
+  const keys = new SlabKeys(slab, randomness);
+  const vault = new Vault({ keys, randomness, signingKey });
+  slab.onPage = () => tell({ notice: 'slabGrew', lockedBytes: lockedBytes(), slabBytes: slab.bytesMapped });
   const table = tableOf(vault, keys, slab);
   process.on('message', (message) => handle(table, message));
   process.on('disconnect', () => {
@@ -114,7 +117,7 @@ const start = (signingKeyFile: string, slots: number): Response => {
     publicKey: rawPublicKey(signingKey),
     user: leaveRoot(),
     lockedBytes: lockedBytes(),
-    slabBytes: slab.bytesTotal,
+    slabBytes: slab.bytesMapped,
   };
 };
 

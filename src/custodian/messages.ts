@@ -17,6 +17,12 @@ const message = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const bytes = (length: number) =>
   message.refine((value) => value.length === length, { message: `${length} bytes` });
 const count = z.int().min(0);
+/** As long as a timer can wait. */
+const duration = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+const uint32 = z.int().min(0).max(maxUint32);
 const name = z.string().min(1).max(128);
 const lease = z.int().min(1).max(maxUint32).transform(toLease);
 const leases = z.array(lease).max(1_000_000);
@@ -27,13 +33,16 @@ export const custodianMessages = {
     ask: z.strictObject({
       meeting: name,
       joinPolicy: z.enum(joinPolicies),
-      freshForMs: count,
+      freshForMs: duration,
       continues: z
         .strictObject({
           incarnation: bytes(lengths.incarnation),
-          lastLease: z.int().min(0).max(maxUint32),
-          nextEpoch: z.int().min(0).max(maxUint32),
+          lastLease: uint32,
+          nextEpoch: uint32,
           chain: bytes(lengths.hash),
+        })
+        .refine(({ nextEpoch, chain }) => (nextEpoch === 0) === chain.every((byte) => byte === 0), {
+          message: 'a chain of no epoch, or none of one',
         })
         .optional(),
     }),
@@ -60,7 +69,7 @@ export const custodianMessages = {
     }),
     answer: z.strictObject({
       minted: z.boolean(),
-      epoch: z.int().min(0).max(maxUint32).transform(epochId),
+      epoch: uint32.transform(epochId),
       trigger: z.enum(triggers),
       fingerprint: bytes(lengths.fingerprint),
       chain: bytes(lengths.hash),
@@ -97,7 +106,7 @@ export const custodianMessages = {
   closeMeeting: {
     ask: z.strictObject({
       meeting: name,
-      ledger: z.strictObject({ lines: z.int().min(0).max(maxUint32), hash: bytes(lengths.hash) }),
+      ledger: z.strictObject({ lines: uint32, hash: bytes(lengths.hash) }),
     }),
     answer: bytes(lengths.signature),
   },
@@ -127,7 +136,10 @@ export const isCustodianMethod = (text: string): text is CustodianMethod =>
 export const request = z.strictObject({ id: z.int(), method: z.string(), data: z.unknown() });
 
 const failure = z.strictObject({ code: z.custom<ErrorCode>(isErrorCode), message: z.string() });
-/** The first message says that it is ready, or why it cannot be; then one for each request, with its id. */
+/**
+ * The first message says that it is ready, or why it cannot be; then one for each request, with its id. Between them, when the slab has grown, how
+ * much of it there is and how much memory is locked.
+ */
 export const response = z.union([
   z.strictObject({
     ready: z.literal(true),
@@ -137,6 +149,7 @@ export const response = z.union([
     lockedBytes: count,
     slabBytes: count,
   }),
+  z.strictObject({ notice: z.literal('slabGrew'), lockedBytes: count, slabBytes: count }),
   z.strictObject({ id: z.int(), ok: z.literal(true), data: z.unknown() }),
   z.strictObject({ id: z.int().nullable(), ok: z.literal(false), error: failure }),
 ]);

@@ -9,6 +9,7 @@ import { lengths } from '../protocol/names.ts';
 import type { EpochId } from '../protocol/names.ts';
 import { fingerprintInfo } from '../sframe/epochKeys.ts';
 import { GuardedHmac, sha512 } from './guardedHmac.ts';
+import type { Randomness } from './randomness.ts';
 import type { Slab, Slot } from './slab.ts';
 
 const nonce = Buffer.alloc(12);
@@ -16,6 +17,7 @@ const stepInput = Buffer.from(stepInfo);
 
 export class SlabKeys implements SealingKeys<Slot> {
   readonly #slab: Slab;
+  readonly #randomness: Randomness;
   /** For what exists during one call only. */
   readonly #scratch = sodium.sodium_malloc(lengths.key);
   readonly #hmac = new GuardedHmac(sha512);
@@ -23,8 +25,9 @@ export class SlabKeys implements SealingKeys<Slot> {
   mints = 0;
   seals = 0;
 
-  constructor(slab: Slab) {
+  constructor(slab: Slab, randomness: Randomness) {
     this.#slab = slab;
+    this.#randomness = randomness;
   }
 
   /** Keys that there is still room for. */
@@ -32,25 +35,39 @@ export class SlabKeys implements SealingKeys<Slot> {
     return this.#slab.room;
   }
 
+  /** So many more keys will find their memory there. @throws LatchkeyError `slab_full` */
+  ensure(keys: number): void {
+    this.#slab.ensure(keys);
+  }
+
   mint(): Slot {
     const slot = this.#slab.take();
-    this.renew(slot);
-    return slot;
-  }
-
-  renew(slot: Slot): void {
-    sodium.randombytes_buf(this.#slab.bytes(slot));
-    this.mints++;
-  }
-
-  /** A slot that `fill` fills. What it throws leaves no slot taken. */
-  fill(fill: (bytes: Buffer) => void): Slot {
-    const slot = this.#slab.take();
     try {
-      fill(this.#slab.bytes(slot));
+      this.renew(slot);
       return slot;
     } catch (thrown) {
       this.#slab.wipe(slot);
+      throw thrown;
+    }
+  }
+
+  /** @throws LatchkeyError `randomness_failed`: the key is zero then. */
+  renew(slot: Slot): void {
+    this.#randomness.fill(this.#slab.bytes(slot));
+    this.mints++;
+  }
+
+  /** Two slots that `fill` fills. What it throws leaves none taken. */
+  fillPair<T>(fill: (first: Buffer, second: Buffer) => T): {
+    readonly slots: readonly [Slot, Slot];
+    readonly filled: T;
+  } {
+    this.#slab.ensure(2);
+    const slots = [this.#slab.take(), this.#slab.take()] as const;
+    try {
+      return { slots, filled: fill(this.#slab.bytes(slots[0]), this.#slab.bytes(slots[1])) };
+    } catch (thrown) {
+      for (const slot of slots) this.#slab.wipe(slot);
       throw thrown;
     }
   }
@@ -91,6 +108,12 @@ export class SlabKeys implements SealingKeys<Slot> {
         sodium.sodium_memzero(this.#prk);
       }
     });
+  }
+
+  /** Whether `mac` is KDF(key, input), in a time that does not depend on how much of it is right. */
+  verify(key: Slot, input: Uint8Array, mac: Uint8Array): boolean {
+    if (mac.length !== lengths.key) return false;
+    return this.#derive(key, input, (expected) => sodium.sodium_memcmp(expected, Buffer.from(mac)));
   }
 
   hash(bytes: Uint8Array): Uint8Array {

@@ -119,6 +119,11 @@ export class KeyTree<H> {
     return this.#kept !== null;
   }
 
+  /** The earliest epoch that whoever comes now can be given. */
+  get firstEpoch(): EpochId {
+    return this.#kept?.head.epoch ?? this.nextEpoch;
+  }
+
   has(lease: Lease): boolean {
     return this.#nodes.placeOf(lease) !== undefined;
   }

@@ -13,7 +13,7 @@ const custodian = await startCustodian({
   answerMs: 20_000,
   log: createLog({ level: 'error', pretty: false }),
 });
-await custodian.openMeeting({ meeting: 'm' });
+await custodian.openMeeting({ meeting: 'm', joinPolicy: 'every', freshForMs: 0 });
 await custodian.signTransport({
   meeting: 'm',
   participant: 'p',

@@ -14,7 +14,7 @@ import { fromBase64Url } from '../../src/protocol/bytes.ts';
 import { transportSignatureInput } from '../../src/protocol/keyMessages.ts';
 import type { Lease } from '../../src/protocol/names.ts';
 import { listLog, messageOf, startTestCustodian, temporaryFolder } from './custodianProcess.ts';
-import { Participant } from './participants.ts';
+import { closeAsk, openAsk, Participant, rekeyAsk } from './participants.ts';
 
 const meeting = 'stand-up';
 const who = { meeting, participant: 'ada', role: 'host' as const, tokenId: 'token' };
@@ -26,14 +26,13 @@ const admitTo = (custodian: Custodian, name = 'ada', at = meeting) =>
     participant: name,
   });
 
-const rekey = async (custodian: Custodian, joins: readonly Lease[], departures: readonly Lease[] = []) =>
-  (await custodian.rekey({ meeting, trigger: 'joinAndDeparture', joins, departures })) ??
-  assert.fail('nothing');
+const rekey = (custodian: Custodian, joins: readonly Lease[], departures: readonly Lease[] = []) =>
+  custodian.rekey(rekeyAsk(meeting, joins, departures));
 
 describe('the custodian', () => {
   it('keys a meeting of twenty through arrivals and departures: all who are present, and only they, open each epoch', async (t) => {
     const { custodian } = await startTestCustodian(t);
-    await custodian.openMeeting({ meeting });
+    await custodian.openMeeting(openAsk(meeting));
     let present: Participant[] = [];
     const windows: [number, number][] = [
       [1, 0],
@@ -69,7 +68,7 @@ describe('the custodian', () => {
     }
     const { leaves, waiting, meetings } = await custodian.statistics();
     assert.deepEqual({ leaves, waiting, meetings }, { leaves: 2, waiting: 0, meetings: 1 });
-    await custodian.closeMeeting({ meeting });
+    await custodian.closeMeeting(closeAsk(meeting));
     assert.equal((await custodian.statistics()).slotsUsed, 0);
   });
 
@@ -80,7 +79,7 @@ describe('the custodian', () => {
       fromBase64Url(key.export({ format: 'jwk' }).x ?? ''),
       new Uint8Array(custodian.publicKey),
     );
-    const { incarnation } = await custodian.openMeeting({ meeting });
+    const { incarnation } = await custodian.openMeeting(openAsk(meeting));
     const transport = {
       participant: 'ada',
       transport: 't',
@@ -92,12 +91,12 @@ describe('the custodian', () => {
 
   it('refuses with a code what would break a law, what it has no room for, and what is no request', async (t) => {
     const { custodian } = await startTestCustodian(t, { slots: 8 });
-    await custodian.openMeeting({ meeting });
+    await custodian.openMeeting(openAsk(meeting));
     const { publicKey } = await newAdmissionRecipient();
     const admit = (change: object = {}) => custodian.admit({ ...who, publicKey, ...change });
     const attempts: [string, () => Promise<unknown>][] = [
-      ['custodian_refused', () => custodian.openMeeting({ meeting })],
-      ['meeting_not_found', () => custodian.closeMeeting({ meeting: 'none' })],
+      ['custodian_refused', () => custodian.openMeeting(openAsk(meeting))],
+      ['meeting_not_found', () => custodian.closeMeeting(closeAsk('none'))],
       ['meeting_not_found', () => admit({ meeting: 'none' })],
       ['public_key_invalid', () => admit({ publicKey: new Uint8Array(32) })],
       ['malformed', () => admit({ publicKey: new Uint8Array(31) })],
@@ -178,7 +177,7 @@ describe('a custodian that is gone', () => {
 
   const killed = async (t: TestContext) => {
     const { custodian } = await startTestCustodian(t);
-    await custodian.openMeeting({ meeting });
+    await custodian.openMeeting(openAsk(meeting));
     const { reasons, lost } = lostOf(custodian);
     process.kill(custodian.pid, 'SIGKILL');
     return { custodian, reasons, lost };
@@ -215,7 +214,7 @@ describe('a custodian that is gone', () => {
 
   it('is not blamed when it was we who were busy', async (t) => {
     const { custodian } = await startTestCustodian(t, { answerMs: 2_000 });
-    await custodian.openMeeting({ meeting });
+    await custodian.openMeeting(openAsk(meeting));
     const answering = custodian.statistics();
     // This thread stands still, as it would in a long computation; the answer comes meanwhile.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { GuardedHmac, sha256, sha512 } from '../../src/custodian/guardedHmac.ts';
 import { HpkeSender } from '../../src/custodian/hpkeSender.ts';
+import { Randomness } from '../../src/custodian/randomness.ts';
 import { newAdmissionRecipient } from '../../src/client/session/hpke.ts';
 import { LatchkeyError } from '../../src/protocol/errors.ts';
 import { admissionExports } from '../../src/protocol/keyMessages.ts';
@@ -20,7 +21,7 @@ const smallOrder = [
 
 describe("the custodian's half of HPKE", () => {
   it('exports what an independent implementation exports at the other end, whatever info and key', async () => {
-    const sender = new HpkeSender();
+    const sender = new HpkeSender(new Randomness());
     for (let length = 0; length < 400; length += 23) {
       const recipient = await newAdmissionRecipient();
       const info = new Uint8Array(randomBytes(length));
@@ -38,7 +39,7 @@ describe("the custodian's half of HPKE", () => {
   });
 
   it('no two contexts share anything, though everything about them is equal', async () => {
-    const sender = new HpkeSender();
+    const sender = new HpkeSender(new Randomness());
     const { publicKey } = await newAdmissionRecipient();
     const outs = [Buffer.alloc(32), Buffer.alloc(32)];
     const encs = outs.map((out) => sender.exportTo(publicKey, new Uint8Array(1), [{ context: 'x', out }]));
@@ -47,7 +48,7 @@ describe("the custodian's half of HPKE", () => {
   });
 
   it('public keys of small order are refused', () => {
-    const sender = new HpkeSender();
+    const sender = new HpkeSender(new Randomness());
     for (const point of smallOrder) {
       assert.throws(
         () => sender.exportTo(Buffer.from(point, 'hex'), new Uint8Array(0), []),

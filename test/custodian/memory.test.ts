@@ -11,7 +11,7 @@ import { deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
 import { scanMemory } from '../memory/scan.ts';
 import type { Needle } from '../memory/scan.ts';
 import { messageOf, startTestCustodian, temporaryFolder } from './custodianProcess.ts';
-import { Participant } from './participants.ts';
+import { closeAsk, openAsk, Participant, rekeyAsk } from './participants.ts';
 
 const meeting = 'stand-up';
 
@@ -23,8 +23,10 @@ const needlesOf = (participants: readonly Participant[]): Map<string, Needle> =>
   };
   for (const { lease, secrets, incarnation } of participants) {
     want(`admission key of ${lease}`, secrets.admissionKey);
-    for (const [epoch, secret] of secrets.session) {
-      want(`session key ${epoch}`, secret);
+    want(`resume secret of ${lease}`, secrets.resumeSecret);
+    for (const [epoch, session] of secrets.session) want(`session key ${epoch}`, session);
+    for (const [epoch, secret] of secrets.epoch) {
+      want(`epoch secret ${epoch}`, secret);
       const { baseKey } = deriveEpochKeySync(nodeCrypto, { secret, incarnation, epoch });
       want(`base key ${epoch}`, new Uint8Array(baseKey));
     }
@@ -37,7 +39,7 @@ const needlesOf = (participants: readonly Participant[]): Map<string, Needle> =>
 describe("the custodian's memory", () => {
   it('holds the keys that the tree has now, and nothing that opens an epoch that was sealed', async (t) => {
     const { custodian } = await startTestCustodian(t);
-    await custodian.openMeeting({ meeting });
+    await custodian.openMeeting(openAsk(meeting));
     const everybody: Participant[] = [];
     let present: Participant[] = [];
     for (const [joins, departures] of [
@@ -59,27 +61,22 @@ describe("the custodian's memory", () => {
         );
       }
       const departed = present.slice(1, 1 + departures);
-      const answer = await custodian.rekey({
-        meeting,
-        trigger: 'joinAndDeparture',
-        joins: newcomers.map(({ lease }) => lease),
-        departures: departed.map(({ lease }) => lease),
-      });
-      assert.ok(answer !== null);
+      const [joining, leaving] = [newcomers, departed].map((all) => all.map(({ lease }) => lease));
+      const answer = await custodian.rekey(rekeyAsk(meeting, joining ?? [], leaving));
       present = [...present.filter((one) => !departed.includes(one)), ...newcomers];
       everybody.push(...newcomers);
       for (const one of present) await one.follow(answer);
     }
     const needles = needlesOf(everybody);
     assert.ok(needles.size > 150, `${needles.size} secrets are looked for`);
-    const now = new Set(present.flatMap(({ secrets }) => secrets.now).map(toHex));
+    const now = new Set(present.flatMap(({ secrets }) => [...secrets.now, secrets.resumeSecret]).map(toHex));
     const expected = [...now].map((key) => `${needles.get(key)?.name} (raw)`).sort();
     assert.ok(expected.length > 20);
     const { found, scannedBytes } = await scanMemory(custodian.pid, [...needles.values()]);
     assert.deepEqual(found, expected, 'the tree as it is is the positive control');
     assert.ok(scannedBytes > 20_000_000);
 
-    await custodian.closeMeeting({ meeting });
+    await custodian.closeMeeting(closeAsk(meeting));
     assert.deepEqual((await scanMemory(custodian.pid, [...needles.values()])).found, []);
   });
 

@@ -1,7 +1,7 @@
 // Participants of a custodian without a meeting around them: the real client parts, with a copy kept of every secret that they ever held.
 
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { newAdmissionRecipient } from '../../src/client/session/hpke.ts';
 import { createMemberKeys } from '../../src/client/session/memberKeys.ts';
 import { composeCrypto } from '../../src/client/session/composeCrypto.ts';
@@ -14,12 +14,15 @@ import { TreeMember } from '../../src/keys/member.ts';
 import type { AdmitAnswer, AdmitRequest, RekeyAnswer } from '../../src/custodian/custodian.ts';
 import {
   admissionSignatureInput,
+  chainInput,
   decodeAdmission,
   decodeRekey,
   decodeWelcome,
   encodeAdmissionTerms,
-  rekeySignatureInput,
+  epochSignatureInput,
+  resumeProofInput,
 } from '../../src/protocol/keyMessages.ts';
+import type { EpochHead, EpochSeal } from '../../src/protocol/keyMessages.ts';
 import { epochId, lengths } from '../../src/protocol/names.ts';
 import type { EpochId, Lease } from '../../src/protocol/names.ts';
 import { deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
@@ -33,6 +36,9 @@ export interface Secrets {
   /** Of the tree, before and after each step, as they came. */
   readonly tree: Uint8Array[];
   readonly session: Map<EpochId, Uint8Array>;
+  /** What media derive from: the session key bound to the story. */
+  readonly epoch: Map<EpochId, Uint8Array>;
+  readonly resumeSecret: Uint8Array;
   /** Derived for one use each, to open what was sealed. */
   readonly sealing: Uint8Array[];
   /** Those of the path that it holds now. */
@@ -57,6 +63,7 @@ const recording = (secrets: Secrets): OpeningKeys<Uint8Array> => {
     secrets.now = [...now];
   };
   return {
+    bind: (session, chain) => inner.bind(session, chain),
     async step(key) {
       const next = await inner.step(key);
       drop(key);
@@ -81,25 +88,49 @@ const recording = (secrets: Secrets): OpeningKeys<Uint8Array> => {
 
 export type Admit = (request: AdmitRequest) => AdmitAnswer | Promise<AdmitAnswer>;
 
+/** HMAC-SHA-512 cut to 32 bytes: the KDF of keys/keyStore.ts. */
+export const kdf = (key: Uint8Array, info: Uint8Array): Uint8Array =>
+  new Uint8Array(createHmac('sha512', key).update(info).digest().subarray(0, lengths.key));
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
+
+type Terms = ReturnType<typeof decodeAdmission>['terms'];
+
+interface Opened {
+  readonly head: EpochHead;
+  readonly seal: EpochSeal;
+  readonly session: Uint8Array;
+}
+
 export class Participant {
   readonly lease: Lease;
+  readonly terms: Terms;
   readonly secrets: Secrets;
   readonly #serverKey: Uint8Array;
   readonly #admissionKey: Uint8Array;
-  readonly #terms: ReturnType<typeof decodeAdmission>['terms'];
   readonly #keys: OpeningKeys<Uint8Array>;
   #member: TreeMember<Uint8Array> | null = null;
+  /** Of the last epoch that it followed. */
+  #chain: Uint8Array | null = null;
 
   private constructor(
-    terms: ReturnType<typeof decodeAdmission>['terms'],
-    admissionKey: Uint8Array,
+    terms: Terms,
+    { admissionKey, resumeSecret }: { admissionKey: Uint8Array; resumeSecret: Uint8Array },
     serverKey: Uint8Array,
   ) {
     this.lease = terms.lease;
-    this.#terms = terms;
+    this.terms = terms;
     this.#admissionKey = admissionKey;
     this.#serverKey = serverKey;
-    this.secrets = { admissionKey: admissionKey.slice(), tree: [], session: new Map(), sealing: [], now: [] };
+    this.secrets = {
+      admissionKey: admissionKey.slice(),
+      resumeSecret,
+      tree: [],
+      session: new Map(),
+      epoch: new Map(),
+      sealing: [],
+      now: [],
+    };
     this.#keys = recording(this.secrets);
   }
 
@@ -120,48 +151,74 @@ export class Participant {
       await crypto.verify(serverKey, admissionSignatureInput(terms, enc), signature),
       'signed by the server',
     );
-    const { admissionKey } = await recipient.open(enc, encodeAdmissionTerms(terms));
-    return new Participant(terms, admissionKey, serverKey);
+    return new Participant(terms, await recipient.open(enc, encodeAdmissionTerms(terms)), serverKey);
   }
 
   get incarnation(): Uint8Array {
-    return this.#terms.incarnation;
+    return this.terms.incarnation;
   }
 
   get firstEpoch(): EpochId {
-    return this.#terms.firstEpoch;
+    return this.terms.firstEpoch;
   }
 
-  /** Takes what a rekey brought it, as a participant does; what the session key gives as fingerprint is what the custodian said. */
+  /** As a client that comes back answers a challenge. */
+  prove(challenge: Uint8Array): Uint8Array {
+    const { incarnation, lease } = this;
+    return kdf(this.secrets.resumeSecret, resumeProofInput({ incarnation, lease, challenge }));
+  }
+
+  /**
+   * Takes what a rekey brought it, as a participant does: signed, going on from the epoch before, and what the session key gives as fingerprint
+   * is what the custodian said.
+   */
   async follow(answer: RekeyAnswer): Promise<void> {
-    const session = await this.#open(answer);
-    const { fingerprint } = deriveEpochKeySync(nodeCrypto, {
-      secret: session,
-      incarnation: this.incarnation,
-      epoch: answer.epoch,
-    });
-    session.fill(0);
-    assert.ok(equalBytes(fingerprint, answer.fingerprint), 'both ends agree on the fingerprint');
+    const { head, seal, session } = await this.#open(answer);
+    const { epoch, incarnation } = head;
+    const chain = sha256(chainInput(head));
+    if (this.#chain !== null)
+      assert.deepEqual(head.previous, this.#chain, 'it goes on from the epoch before');
+    this.#chain = chain;
+    const input = epochSignatureInput({ ...head, chain, digest: seal.digest });
+    assert.ok(await crypto.verify(this.#serverKey, input, seal.signature), 'signed by the server');
+    const secret = await this.#keys.bind(session, chain);
+    this.secrets.epoch.set(epoch, secret.slice());
+    const { fingerprint } = deriveEpochKeySync(nodeCrypto, { secret, incarnation, epoch });
+    secret.fill(0);
+    assert.ok(equalBytes(fingerprint, head.fingerprint), 'both ends agree on the fingerprint');
+    const told = { epoch, fingerprint: head.fingerprint, chain, trigger: head.trigger, ...seal };
+    assert.deepEqual({ ...answer, ...told }, answer, 'the control process is told the same');
   }
 
-  async #open(answer: RekeyAnswer): Promise<Uint8Array> {
-    const welcome = answer.welcomes.find(({ lease }) => lease === this.lease);
-    if (welcome !== undefined) {
-      const message = decodeWelcome(welcome.message);
-      const { member, session } = await TreeMember.open(this.#keys, this.#terms, this.#admissionKey, message);
+  async #open(answer: RekeyAnswer): Promise<Opened> {
+    const message = answer.welcomes.find(({ lease }) => lease === this.lease)?.message;
+    if (message !== undefined) {
+      const { welcome, ...seal } = decodeWelcome(message);
+      const { member, session } = await TreeMember.open(this.#keys, this.terms, this.#admissionKey, welcome);
       this.#member = member;
-      assert.ok(equalBytes(message.fingerprint, answer.fingerprint));
-      return session;
+      return { head: welcome, seal, session };
     }
     assert.ok(answer.rekey !== null && this.#member !== null);
     const { rekey, body, signature } = decodeRekey(answer.rekey);
-    assert.ok(
-      await crypto.verify(this.#serverKey, rekeySignatureInput(body), signature),
-      'signed by the server',
-    );
-    assert.ok(equalBytes(rekey.fingerprint, answer.fingerprint));
     const applied = await this.#member.apply(rekey);
     assert.ok(applied.kind === 'opened');
-    return applied.session;
+    return { head: rekey, seal: { digest: sha256(body), signature }, session: applied.session };
   }
 }
+
+/** What every meeting of these tests is opened, rekeyed and closed with, unless they say otherwise. */
+export const openAsk = (meeting: string) => ({ meeting, joinPolicy: 'every' as const, freshForMs: 10_000 });
+
+export const rekeyAsk = (meeting: string, joins: readonly Lease[], departures: readonly Lease[] = []) => ({
+  meeting,
+  trigger: 'joinAndDeparture' as const,
+  joins: [...joins],
+  departures: [...departures],
+  ledger: new Uint8Array(lengths.hash).fill(7),
+  share: false,
+});
+
+export const closeAsk = (meeting: string) => ({
+  meeting,
+  ledger: { lines: 3, hash: new Uint8Array(lengths.hash).fill(8) },
+});

@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { createMemberKeys } from '../../src/client/session/memberKeys.ts';
 import { nodeCrypto } from '../../src/client/session/nodeCrypto.ts';
+import { Randomness } from '../../src/custodian/randomness.ts';
 import { Slab } from '../../src/custodian/slab.ts';
 import type { Slot } from '../../src/custodian/slab.ts';
 import { SlabKeys } from '../../src/custodian/slabKeys.ts';
-import { sealInfo, stepInfo } from '../../src/keys/keyStore.ts';
+import { sealInfo, stepInfo, storyInfo } from '../../src/keys/keyStore.ts';
 import type { SealUse } from '../../src/keys/keyStore.ts';
 import { equalBytes } from '../../src/protocol/bytes.ts';
 import { epochId } from '../../src/protocol/names.ts';
 import { deriveEpochKeySync } from '../../src/sframe/epochKeys.ts';
+import { kdf } from './participants.ts';
 
 const incarnation = new Uint8Array(randomBytes(16));
-
-const kdf = (key: Uint8Array, info: Uint8Array): Uint8Array =>
-  new Uint8Array(createHmac('sha512', key).update(info).digest().subarray(0, 32));
 
 const zero = new Uint8Array(32);
 
@@ -58,9 +57,52 @@ describe('the slab', () => {
   });
 });
 
+describe('a slab that grows', () => {
+  it('adds a page when a slot is wanted that no page has, and says so', () => {
+    const slab = new Slab(20, 8);
+    let grew = 0;
+    slab.onPage = () => grew++;
+    assert.deepEqual([slab.mapped, slab.bytesMapped, slab.room], [8, 256, 20]);
+    const slots = Array.from({ length: 8 }, () => slab.take());
+    assert.equal(grew, 0);
+    slots.push(slab.take());
+    assert.deepEqual([slab.mapped, grew, slab.room], [16, 1, 11]);
+    while (slab.room > 0) slots.push(slab.take());
+    assert.deepEqual([slab.mapped, grew, new Set(slots).size], [20, 2, 20]);
+    assert.throws(() => slab.take(), { code: 'slab_full' });
+    for (const [index, slot] of slots.entries()) slab.bytes(slot).fill(index + 1);
+    for (const [index, slot] of slots.entries())
+      assert.deepEqual(new Uint8Array(slab.bytes(slot)), new Uint8Array(32).fill(index + 1));
+    for (const slot of slots) slab.wipe(slot);
+    assert.deepEqual([slab.used, slab.mapped, grew], [0, 20, 2], 'and uses what it has again');
+  });
+
+  it('makes sure of memory before it is needed, or says at once that there is none', () => {
+    const slab = new Slab(20, 4);
+    slab.ensure(4);
+    assert.equal(slab.mapped, 4);
+    slab.ensure(9);
+    assert.equal(slab.mapped, 12);
+    const [slot] = [slab.take()];
+    slab.ensure(11);
+    assert.equal(slab.mapped, 12);
+    assert.throws(() => slab.ensure(20), { code: 'slab_full' });
+    assert.equal(slab.mapped, 12, 'in vain, and so not at all');
+    slab.wipe(slot);
+    slab.ensure(20);
+    assert.equal(slab.mapped, 20);
+  });
+
+  it('stays within a few thousand mappings of the process, however large it may become', () => {
+    const slab = new Slab(16_777_216);
+    const first = slab.mapped;
+    assert.ok(first >= 16_777_216 / 1_024 && first < 100_000, `${first} slots at first`);
+  });
+});
+
 describe('keys in the slab', () => {
   const slab = new Slab(16);
-  const keys = new SlabKeys(slab);
+  const keys = new SlabKeys(slab, new Randomness());
   const bytesOf = (slot: Slot): Uint8Array => new Uint8Array(slab.bytes(slot));
 
   it('step by HMAC-SHA-512 cut to 32 bytes, as at the other end', async () => {
@@ -130,8 +172,10 @@ describe('keys in the slab', () => {
     const slot = keys.mint();
     for (const number of [0, 1, 255, 256, 2 ** 32 - 1]) {
       const epoch = epochId(number);
-      const there = deriveEpochKeySync(nodeCrypto, { secret: bytesOf(slot), incarnation, epoch });
-      assert.ok(equalBytes(keys.fingerprint(slot, incarnation, epoch), there.fingerprint));
+      const chain = new Uint8Array(randomBytes(32));
+      const secret = kdf(bytesOf(slot), storyInfo(chain));
+      const there = deriveEpochKeySync(nodeCrypto, { secret, incarnation, epoch });
+      assert.ok(equalBytes(keys.fingerprint(slot, chain, incarnation, epoch), there.fingerprint));
     }
     keys.wipe(slot);
   });
@@ -139,10 +183,30 @@ describe('keys in the slab', () => {
   it('that cannot be filled leave no slot behind', () => {
     const used = slab.used;
     assert.throws(() =>
-      keys.fill(() => {
+      keys.fillPair((first) => {
+        first.fill(9);
         throw new RangeError('no');
       }),
     );
     assert.equal(slab.used, used);
+    const almostFull = new Slab(1);
+    assert.throws(() => new SlabKeys(almostFull, new Randomness()).fillPair(() => null), {
+      code: 'slab_full',
+    });
+    assert.equal(almostFull.used, 0);
+  });
+
+  it('verify what was authenticated with them, and nothing else', () => {
+    const [slot, other] = [keys.mint(), keys.mint()];
+    const input = new Uint8Array(randomBytes(60));
+    const mac = kdf(bytesOf(slot), input);
+    assert.ok(keys.verify(slot, input, mac));
+    assert.ok(!keys.verify(other, input, mac));
+    assert.ok(!keys.verify(slot, input.subarray(1), mac));
+    for (let at = 0; at < mac.length; at++)
+      assert.ok(!keys.verify(slot, input, mac.with(at, (mac[at] ?? 0) ^ 1)), `byte ${at}`);
+    for (const short of [mac.subarray(1), new Uint8Array(0), new Uint8Array(64)])
+      assert.ok(!keys.verify(slot, input, short));
+    for (const one of [slot, other]) keys.wipe(one);
   });
 });

@@ -378,7 +378,7 @@ describe('sharing an epoch', () => {
       );
     }
     assert.equal(keys.wire.seals.length - seals, 4, 'a welcome each, and nothing for anybody else');
-    assert.deepEqual([it.size, it.nextEpoch, it.keeps], [9, 2, true]);
+    assert.deepEqual([it.size, it.firstEpoch, it.nextEpoch], [9, 1, 2]);
   });
 
   it('is not possible where the session key is not kept, nobody is there, or the tree would have to grow', () => {
@@ -396,8 +396,10 @@ describe('sharing an epoch', () => {
     it.rekey(changeOf({ keep: true }));
     refuses('the fifth would need a new root');
     it.rekey(changeOf({ keep: true, departures: [toLease(1)] }));
+    assert.deepEqual([it.firstEpoch, it.nextEpoch], [2, 3]);
     it.forget();
     it.forget();
+    assert.equal(it.firstEpoch, 3);
     refuses('forgotten');
     it.rekey(changeOf({ keep: true, departures: [2, 3].map(toLease) }));
     refuses('nobody is there');
