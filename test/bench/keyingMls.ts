@@ -48,29 +48,27 @@ interface Made {
 }
 
 /** What each call costs, by RFC 9180 and RFC 9420: HPKE's seal makes a key pair and a product, its open a product. */
-const counted = (impl: CiphersuiteImpl, count: (operations: number) => void): CiphersuiteImpl => {
-  const counting =
-    <A extends unknown[], R>(operations: number, call: (...args: A) => R) =>
-    (...args: A): R => {
-      count(operations);
-      return call(...args);
-    };
+const counting = (impl: CiphersuiteImpl, count: (operations: number) => void): CiphersuiteImpl => {
   const { hpke, signature } = impl;
+  const counted = <T>(operations: number, call: () => T): T => {
+    count(operations);
+    return call();
+  };
   return {
     ...impl,
     hpke: {
       ...hpke,
-      seal: counting(2, hpke.seal),
-      open: counting(1, hpke.open),
-      exportSecret: counting(2, hpke.exportSecret),
-      importSecret: counting(1, hpke.importSecret),
-      deriveKeyPair: counting(1, hpke.deriveKeyPair),
-      generateKeyPair: counting(1, hpke.generateKeyPair),
+      seal: (...call) => counted(2, () => hpke.seal(...call)),
+      open: (...call) => counted(1, () => hpke.open(...call)),
+      exportSecret: (...call) => counted(2, () => hpke.exportSecret(...call)),
+      importSecret: (...call) => counted(1, () => hpke.importSecret(...call)),
+      deriveKeyPair: (...call) => counted(1, () => hpke.deriveKeyPair(...call)),
+      generateKeyPair: () => counted(1, () => hpke.generateKeyPair()),
     },
     signature: {
-      sign: counting(1, signature.sign),
-      verify: counting(1, signature.verify),
-      keygen: counting(1, signature.keygen),
+      sign: (...call) => counted(1, () => signature.sign(...call)),
+      verify: (...call) => counted(1, () => signature.verify(...call)),
+      keygen: () => counted(1, () => signature.keygen()),
     },
   };
 };
@@ -92,7 +90,7 @@ class MlsGroup implements Group {
   readonly #members: Member[] = [];
 
   constructor(impl: CiphersuiteImpl, rng: Rng) {
-    this.#impl = counted(impl, (operations) => (this.#watch.publicKeyOperations += operations));
+    this.#impl = counting(impl, (operations) => (this.#watch.publicKeyOperations += operations));
     this.#rng = rng;
   }
 

@@ -192,7 +192,7 @@ export const pairwiseRatchets = (rng: Rng): Way => ({
     await Olm.init();
     events.forEach((event, at) => {
       for (const listener of process.rawListeners(event))
-        if (before[at]?.includes(listener) !== true) process.off(event, listener as () => void);
+        if (before[at]?.includes(listener) !== true) process.off(event, listener);
     });
     const group = new PairwiseGroup(rng);
     await group.fill(size);
