@@ -1,7 +1,8 @@
-// Ours: the custodian's vault and every participant's key agent, in this process. A change is one rekey, and the newcomer's admission.
+// Ours: the custodian's vault and every participant's key agent over WebCrypto as in a browser, in this process. A change is one rekey, and
+// the newcomer's admission.
 
 import { LocalKeyAgent } from '../../src/client/session/localKeyAgent.ts';
-import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.ts';
+import { createAgentCrypto } from '../../src/client/browser/agentCrypto.ts';
 import type { AgentCrypto } from '../../src/client/session/agentCrypto.ts';
 import { systemClock } from '../../src/client/session/clock.ts';
 import type { RekeyAnswer } from '../../src/custodian/custodian.ts';
@@ -21,12 +22,12 @@ const publicKeyBytes = 32;
 
 interface Member {
   readonly lease: Lease;
-  readonly agent: LocalKeyAgent<Buffer, Buffer>;
+  readonly agent: LocalKeyAgent<CryptoKey, CryptoKey>;
 }
 
 /** The operations of participants are counted where they are made. */
-const countedCrypto = (count: () => void): AgentCrypto<Buffer, Buffer> => {
-  const crypto = createNodeAgentCrypto();
+const countedCrypto = (count: () => void): AgentCrypto<CryptoKey, CryptoKey> => {
+  const crypto = createAgentCrypto();
   return {
     ...crypto,
     verify: (...call) => {
@@ -61,7 +62,7 @@ class CentralGroup implements Group {
     const joining: Member[] = [];
     while (joining.length < size) joining.push((await this.#admit()).member);
     const answer = await this.#vault.rekey(rekeyAsk({ joins: joining.map(({ lease }) => lease) }));
-    await Promise.all(answer.welcomes.map(({ message }, at) => joining[at]?.agent.receive(message)));
+    for (const [at, { message }] of answer.welcomes.entries()) await joining[at]?.agent.receive(message);
     this.#members.push(...joining);
   }
 
