@@ -60,7 +60,7 @@ const aesGcm = (seals: number, bytes: number): void => {
 const microseconds = async (work: () => unknown): Promise<number> => (await timeOf(work)) * 1_000;
 
 const admit = async (holder: KeyHolder, count: number): Promise<Lease[]> => {
-  const admitted = await Promise.all(Array.from({ length: count }, () => holder.admit(ask)));
+  const admitted = await Promise.all(Array.from({ length: count }, async () => await holder.admit(ask)));
   return admitted.map(({ lease }) => lease);
 };
 

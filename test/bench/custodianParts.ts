@@ -11,12 +11,15 @@ import { startCustodian } from '../../src/custodian/client.ts';
 import type { AdmitAnswer, AdmitRequest, RekeyAnswer, RekeyRequest } from '../../src/custodian/custodian.ts';
 import { Vault } from '../../src/custodian/vault.ts';
 import { createLog } from '../../src/observe/log.ts';
+import { fromBase64Url } from '../../src/protocol/bytes.ts';
 import { lengths } from '../../src/protocol/names.ts';
 import type { Lease } from '../../src/protocol/names.ts';
 
 /** What both have, in the one way that fits both. */
 export interface KeyHolder {
   readonly where: 'vault' | 'process';
+  /** The Ed25519 key that signs, 32 bytes. */
+  readonly signingKey: Uint8Array;
   admit(request: AdmitRequest): AdmitAnswer | Promise<AdmitAnswer>;
   rekey(request: RekeyRequest): RekeyAnswer | Promise<RekeyAnswer>;
   withdraw(request: { meeting: string; leases: Lease[] }): unknown;
@@ -35,12 +38,13 @@ const slots = 131_072;
 const answerMs = 60_000;
 
 export const openVault = (): KeyHolder => {
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const keys = new SlabKeys(new Slab(slots));
   const vault = new Vault(keys, privateKey);
   vault.openMeeting(opening);
   return {
     where: 'vault',
+    signingKey: fromBase64Url(publicKey.export({ format: 'jwk' }).x ?? '') ?? new Uint8Array(),
     admit: (request) => vault.admit(request),
     rekey: (request) =>
       vault.rekey({ ...request, joins: [...request.joins], departures: [...request.departures] }),
@@ -60,6 +64,7 @@ export const openProcess = async (): Promise<KeyHolder> => {
     await custodian.openMeeting(opening);
     return {
       where: 'process',
+      signingKey: custodian.publicKey,
       admit: (request) => custodian.admit(request),
       rekey: (request) => custodian.rekey(request),
       withdraw: (request) => custodian.withdraw(request),

@@ -20,6 +20,8 @@ export interface BenchResult extends Comparison {
   readonly reach?: Partial<Quantiles>;
   /** Figures that have no floor, by their names with units. */
   readonly also?: Readonly<Record<string, number | string>>;
+  /** In the file only. */
+  readonly details?: Readonly<Record<string, unknown>>;
   readonly notes?: readonly string[];
 }
 

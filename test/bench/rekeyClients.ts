@@ -1,0 +1,70 @@
+// A process of clients: participants of the real server, and as many sockets to the floor's. All participants share one check of each
+// signature, since in a meeting each of them is a machine of its own, and here they all stand on the same two cores.
+
+import { createDecipheriv } from 'node:crypto';
+import { once } from 'node:events';
+import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.ts';
+import { joinWith } from '../../src/client/session/nodeParticipant.ts';
+import { createSharedVerify } from '../../src/client/session/sharedVerify.ts';
+import type { Session } from '../../src/client/session/session.ts';
+import { answerBy } from './childProcess.ts';
+
+/** Joins under way at a time: a join is answered with the whole roster. */
+const joinsAtOnce = 4;
+const keyedMs = 600_000;
+
+const crypto = createNodeAgentCrypto(createSharedVerify());
+const sessions: Session[] = [];
+const floor: WebSocket[] = [];
+
+/** As long as what a participant acknowledges with. */
+const answer = JSON.stringify({
+  notice: 'acknowledged',
+  data: { epoch: 100, fingerprint: 'x'.repeat(22) },
+});
+
+const openOne = (key: Uint8Array, message: Uint8Array): void => {
+  const decipher = createDecipheriv('aes-256-gcm', key, new Uint8Array(12));
+  decipher.setAuthTag(message.subarray(32, 48));
+  decipher.update(message.subarray(0, 32));
+  decipher.final();
+};
+
+answerBy({
+  join: async ({ url, tokens }: { url: string; tokens: string[] }): Promise<string[]> => {
+    const joined: string[] = [];
+    const left = [...tokens];
+    const joinSome = async (): Promise<void> => {
+      for (let token = left.pop(); token !== undefined; token = left.pop()) {
+        const { session } = await joinWith(crypto, { url, token });
+        sessions.push(session);
+        joined.push(session.self.participantId);
+      }
+    };
+    await Promise.all(Array.from({ length: joinsAtOnce }, joinSome));
+    return joined;
+  },
+  /** Resolves when all have a key. */
+  keyed: async (): Promise<void> => {
+    await Promise.all(sessions.map((session) => session.keyed(keyedMs)));
+  },
+  floor: async ({ port, count, key }: { port: number; count: number; key: Uint8Array }): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+      socket.binaryType = 'arraybuffer';
+      socket.addEventListener('message', ({ data }: MessageEvent) => {
+        if (!(data instanceof ArrayBuffer)) return;
+        openOne(key, new Uint8Array(data));
+        socket.send(answer);
+      });
+      await once(socket, 'open');
+      floor.push(socket);
+    }
+  },
+  /** Milliseconds of processor until now. */
+  cpu: (): number => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  },
+  present: (): number => sessions.filter(({ ended }) => !ended).length,
+});
