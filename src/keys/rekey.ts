@@ -56,7 +56,7 @@ import { newMember, Quorum } from './rekeyMember.ts';
 import type { RekeyMember } from './rekeyMember.ts';
 import { Mints } from './rekeyMints.ts';
 import { departureWindowMs, PendingRekey } from './rekeyPending.ts';
-import type { Departure, Moving } from './rekeyPending.ts';
+import type { Asked, Departure, Moving } from './rekeyPending.ts';
 import { Readmissions } from './rekeyReadmissions.ts';
 import { RekeySenders } from './rekeySenders.ts';
 
@@ -76,6 +76,8 @@ export class RekeyMachine {
   readonly #readmissions: Readmissions;
   #quorum: Quorum | null = null;
   #nowMs = -Infinity;
+  /** A deadline to acknowledge passed in this step. */
+  #missedNow = false;
   #ended = false;
   #outputs: RekeyOutput[] = [];
 
@@ -113,8 +115,8 @@ export class RekeyMachine {
     const { asked, custodian } = this.#mints;
     const soonest = Math.min(
       this.#epochs.nextDeadlineMs(),
-      asked?.stalledAtMs ?? Math.min(this.#mints.dueMs(this.#nowMs), this.#readmissions.askDueMs),
-      custodian === 'up' ? this.#readmissions.beginDueMs : Infinity,
+      asked?.stalledAtMs ?? Math.min(this.#mints.dueMs(this.#nowMs), this.#askDueMs()),
+      custodian === 'up' ? this.#readmissions.renewalDueMs : Infinity,
     );
     return soonest === Infinity ? null : soonest;
   }
@@ -128,6 +130,7 @@ export class RekeyMachine {
     this.#assertPossible(input, nowMs);
     this.#nowMs = nowMs;
     this.#outputs = [];
+    this.#missedNow = false;
     if (this.#ended) {
       // The custodian's answer crossed the end: what was minted is told to be over, too.
       if (input.kind === 'minted')
@@ -270,12 +273,20 @@ export class RekeyMachine {
     this.#give(live, [...asked.newcomers, ...asked.moving.map(({ to }) => to)]);
     this.#awaitMembers(live);
     if (this.#epochs.size > limits.heldEpochs) this.#retireOldest();
-    const behind = asked.leftBehind.filter((member) => this.#members.get(member.lease) === member);
-    if (asked.round !== null && behind.length > 0) {
-      // What they answered may have crossed the rekey that left them out.
-      const leases = behind.map(({ lease }) => lease);
-      this.#tell({ kind: 'readmit', leases, reason: asked.round.reason });
+    this.#askAgain(asked);
+  }
+
+  /** Whom a round left behind: what they answered may have crossed the rekey that left them out. Not if another round asks them by now. */
+  #askAgain({ leftBehind, round }: Asked): void {
+    if (round === null) return;
+    const leases: Lease[] = [];
+    for (const member of leftBehind) {
+      if (this.#members.get(member.lease) !== member || this.#readmissions.round?.has(member) === true)
+        continue;
+      leases.push(member.lease);
+      this.#readmissions.askLater(member, this.#nowMs);
     }
+    if (leases.length > 0) this.#tell({ kind: 'readmit', leases, reason: round.reason });
   }
 
   /** Those who are still here: the joins have a leaf, and begin with this epoch. */
@@ -310,9 +321,12 @@ export class RekeyMachine {
     if (asked === null || live === undefined) return;
     const before = live.newcomers.length;
     this.#give(live, asked.newcomers);
-    const came = live.newcomers.length - before;
-    live.holders += came;
-    live.missing += came;
+    const ackByMs = this.#nowMs + this.#timers.ackDeadlineMs;
+    const newcomers = live.newcomers.slice(before);
+    for (const newcomer of newcomers) newcomer.acknowledgesByMs = ackByMs;
+    live.holders += newcomers.length;
+    live.missing += newcomers.length;
+    live.ackByMs = Math.min(live.ackByMs, ackByMs);
   }
 
   #mintFailed(): void {
@@ -326,7 +340,7 @@ export class RekeyMachine {
   #demanded(reason: 'operator' | 'compromise'): void {
     if (this.#members.size === 0) return;
     if (reason === 'operator') this.#pending.demand(this.#nowMs);
-    else if (this.#mints.custodian === 'up') this.#readmissions.start('compromise', this.#nowMs);
+    else if (this.#mints.custodian !== 'lost') this.#readmissions.start('compromise', this.#nowMs);
   }
 
   /** Before anybody is given the new epoch. */
@@ -355,8 +369,7 @@ export class RekeyMachine {
       this.#epochs.release(member);
       member.firstEpoch = null;
       member.inTree = false;
-      this.#readmissions.lagsNoMore(member);
-      if (member.lagging) continue;
+      if (member.lagging || !member.given) continue;
       member.lagging = true;
       this.#tell({ kind: 'lagging', lease: member.lease, epoch });
     }
@@ -402,7 +415,7 @@ export class RekeyMachine {
     if (active === null) return;
     if (member.lagging && epoch >= active.epoch) {
       member.lagging = false;
-      this.#readmissions.lagsNoMore(member);
+      this.#readmissions.askNoMore(member);
       this.#tell({ kind: 'caughtUp', lease, epoch });
     }
     if (member.firstEpoch <= active.epoch) this.#start(member);
@@ -420,8 +433,13 @@ export class RekeyMachine {
     for (const member of this.#members.values()) {
       const given = member.firstEpoch !== null && member.firstEpoch <= live.epoch;
       if (!given || member.acknowledged >= live.epoch || member.lagging) continue;
+      if (member.firstEpoch === live.epoch && member.acknowledgesByMs > this.#nowMs) {
+        live.ackByMs = Math.min(live.ackByMs, member.acknowledgesByMs);
+        continue;
+      }
       member.lagging = true;
-      this.#readmissions.lags(member, this.#nowMs);
+      this.#missedNow = true;
+      this.#readmissions.askLater(member, this.#nowMs);
       this.#quorum?.release(member);
       this.#tell({ kind: 'lagging', lease: member.lease, epoch: live.epoch });
     }
@@ -434,7 +452,7 @@ export class RekeyMachine {
     const { inFlight } = this.#epochs;
     if (inFlight === null || this.#quorum?.met !== true) return;
     this.#quorum = null;
-    this.#activate(inFlight, this.#outputs.some(({ kind }) => kind === 'lagging') ? 'deadline' : 'quorum');
+    this.#activate(inFlight, this.#missedNow ? 'deadline' : 'quorum');
   }
 
   #activate(live: LiveEpoch, by: 'quorum' | 'deadline'): void {
@@ -501,6 +519,11 @@ export class RekeyMachine {
 
   // Time
 
+  /** When somebody is to be asked to be admitted anew: there must be a custodian that does. */
+  #askDueMs(): number {
+    return this.#mints.custodian === 'lost' ? Infinity : this.#readmissions.askDueMs;
+  }
+
   #expire(): void {
     for (const live of this.#epochs.all) {
       if (live.missing > 0 && live.ackByMs <= this.#nowMs) this.#markLagging(live);
@@ -511,7 +534,7 @@ export class RekeyMachine {
     }
     while ((this.#epochs.all[0]?.retireAtMs ?? Infinity) <= this.#nowMs) this.#retireOldest();
     const { asked, custodian } = this.#mints;
-    if (custodian === 'up') this.#readmissions.begin(this.#nowMs);
+    if (custodian === 'up') this.#readmissions.renewIfDue(this.#nowMs);
     if (asked !== null && asked.stalledAtMs <= this.#nowMs) {
       asked.stalledAtMs = this.#nowMs + this.#timers.custodianAnswerMs;
       this.#tell({ kind: 'custodianStalled', waitedMs: this.#nowMs - asked.askedAtMs });
@@ -521,8 +544,7 @@ export class RekeyMachine {
   #proceed(): void {
     if (this.#ended) return;
     this.#activateIfMet();
-    // While a mint is in flight nobody is asked: an answer could not be told from one to what was asked before.
-    if (this.#mints.asked === null) this.#readmissions.ask(this.#nowMs);
+    if (this.#mints.asked === null && this.#askDueMs() <= this.#nowMs) this.#readmissions.ask(this.#nowMs);
     if (this.#mints.dueMs(this.#nowMs) <= this.#nowMs) this.#mints.ask(this.#nowMs);
   }
 

@@ -9,7 +9,10 @@ export type RekeyInput =
   | { readonly kind: 'depart'; readonly lease: Lease; readonly cause: DepartureCause }
   /** The custodian answered the one `mint` in flight, and its messages were handed to every socket. 16 bytes of fingerprint. */
   | { readonly kind: 'minted'; readonly epoch: EpochId; readonly fingerprint: Uint8Array }
-  /** The custodian welcomed the joins of the one `mint` in flight, which allowed that, to this epoch, which was minted before. */
+  /**
+   * The custodian welcomed the joins of the one `mint` in flight, which allowed that, to this epoch, which was minted before. It is active:
+   * tell the newcomers so, since no `activate` follows.
+   */
   | { readonly kind: 'shared'; readonly epoch: EpochId }
   /** It refused or is gone: nothing of this mint was handed out. Ignored when no mint is in flight. */
   | { readonly kind: 'mintFailed' }
@@ -24,7 +27,10 @@ export type RekeyInput =
   | { readonly kind: 'confirmed'; readonly lease: Lease; readonly epoch: EpochId }
   /** The lease made a producer while it had none, or closed its last. */
   | { readonly kind: 'sends'; readonly lease: Lease; readonly sends: boolean }
-  /** Somebody asks for a new epoch now. `compromise`: and for everybody's being admitted anew, at once. */
+  /**
+   * Somebody asks for a new epoch now. `compromise`: and for everybody's being admitted anew, at once; to be told when no admission is on
+   * its way that was asked for before, since whoever stole the keys may have that one too.
+   */
   | { readonly kind: 'rekey'; readonly reason: 'operator' | 'compromise' }
   /** What `readmit` asked for: `newLease` waits at the custodian, `lease` stands until a mint moves the participant. Ignored for who is not here. */
   | { readonly kind: 'readmitted'; readonly lease: Lease; readonly newLease: Lease }
@@ -71,11 +77,14 @@ export type RekeyOutput =
       /** From `minted` on these leases are the machine's names of these participants. */
       readonly moves: readonly Move[];
     }
-  /** Ask these participants to be admitted anew; answer with `readmitted` for each as it comes. Each is asked once a reason. */
+  /**
+   * Ask these participants to be admitted anew; answer with `readmitted` for each as it comes. Whoever goes on lagging, or was left behind and
+   * does not answer, is asked again. Of two answers the last counts that no mint has named yet.
+   */
   | { readonly kind: 'readmit'; readonly leases: readonly Lease[]; readonly reason: ReadmissionReason }
   /** Admitted but no mint will name it: the custodian may forget its admission key. */
   | { readonly kind: 'withdrawn'; readonly lease: Lease }
-  /** No answer within `custodianAnswerMs`, and again each time that it passes: end the custodian, then say `mintFailed`. */
+  /** No answer within `custodianAnswerMs`, and again each time that it passes: end the custodian, then say `custodianLost`. */
   | { readonly kind: 'custodianStalled'; readonly waitedMs: number }
   /** Tell everybody: senders use this epoch from now on. */
   | {
@@ -111,7 +120,7 @@ export type RekeyOutput =
   /** It was told another story, or tells one: the acknowledgement counts for nothing. */
   | { readonly kind: 'mismatch'; readonly lease: Lease; readonly epoch: EpochId }
   | { readonly kind: 'exposed'; readonly departures: readonly Exposure[] }
-  /** The last unpaused sender confirmed this epoch; told once for each that is activated. */
+  /** The last unpaused sender confirmed this epoch; told once for each that is activated, unless the meeting ends before. */
   | { readonly kind: 'settled'; readonly epoch: EpochId }
   /** Nobody opens frames of this epoch any more. */
   | {

@@ -22,6 +22,8 @@ export interface RekeyMember {
   lagging: boolean;
   /** Of those that it can acknowledge; null until a mint that names it was answered, and again when a renewal left it behind. */
   firstEpoch: EpochId | null;
+  /** It shares its first epoch, which was minted for others: until then it is not late. */
+  acknowledgesByMs: number;
   /** The highest epoch; −1 before the first. */
   acknowledged: number;
   confirmed: number;
@@ -40,6 +42,7 @@ export const newMember = (lease: Lease, stage: boolean): RekeyMember => ({
   started: false,
   lagging: false,
   firstEpoch: null,
+  acknowledgesByMs: -Infinity,
   acknowledged: -1,
   confirmed: -1,
   awaitedAs: null,

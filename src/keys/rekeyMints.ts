@@ -25,8 +25,10 @@ export class Mints {
   /** In flight. */
   #asked: Asked | null = null;
   #custodian: 'up' | 'lost' | 'empty' = 'up';
-  /** When the last was asked for. */
-  #lastAtMs = -Infinity;
+  /** When the last was asked for, or a share turned out to be one. */
+  #lastAskedAtMs = -Infinity;
+  /** When the newest epoch was asked for: no later than its mint. */
+  #newestAtMs = -Infinity;
   /** The last one failed: none before this. */
   #retryAtMs = -Infinity;
 
@@ -49,23 +51,26 @@ export class Mints {
   dueMs(nowMs: number): number {
     const { epochs, pending, readmissions, timers } = this.#at;
     if (epochs.inFlight !== null || this.#asked !== null || this.#custodian === 'lost') return Infinity;
-    const { moveDueMs } = readmissions();
-    if (this.#custodian === 'empty') return Math.max(moveDueMs, this.#retryAtMs);
+    const { round, moveDueMs } = readmissions();
+    if (this.#custodian === 'empty' && round !== null) return Math.max(moveDueMs, this.#retryAtMs);
     const causeMs = Math.min(pending.dueAtMs, moveDueMs, this.#intervalAtMs());
-    const unspaced = pending.evicts || this.#mayShare(nowMs);
-    return Math.max(causeMs, unspaced ? -Infinity : this.#lastAtMs + timers.mintSpacingMs, this.#retryAtMs);
+    const spacedMs =
+      pending.evicts || this.#mayShare(nowMs) ? -Infinity : this.#lastAskedAtMs + timers.mintSpacingMs;
+    return Math.max(causeMs, spacedMs, this.#retryAtMs);
   }
 
+  /** A mint that failed leaves it due. */
   #intervalAtMs(): number {
-    const none = this.#at.members.size === 0 || this.#lastAtMs === -Infinity;
-    return none ? Infinity : this.#lastAtMs + this.#at.timers.intervalMs;
+    const none = this.#at.members.size === 0 || this.#newestAtMs === -Infinity;
+    return none ? Infinity : this.#newestAtMs + this.#at.timers.intervalMs;
   }
 
   /** The joins that wait may be welcomed to the newest epoch: nobody's key has to change, and it is fresh enough. */
   #mayShare(nowMs: number): boolean {
     const { joinPolicy, timers, pending, epochs, readmissions } = this.#at;
-    if (joinPolicy === 'every' || !pending.onlyJoins || epochs.active === null) return false;
-    const fresh = joinPolicy === 'never' || nowMs < this.#lastAtMs + timers.freshForMs;
+    if (joinPolicy === 'every' || this.#custodian !== 'up') return false;
+    if (!pending.onlyJoins || epochs.active === null) return false;
+    const fresh = joinPolicy === 'never' || nowMs < this.#newestAtMs + timers.freshForMs;
     return fresh && this.#intervalAtMs() > nowMs && readmissions().moveDueMs > nowMs;
   }
 
@@ -73,18 +78,10 @@ export class Mints {
     const { pending, readmissions, tell, timers } = this.#at;
     const share = this.#mayShare(nowMs);
     const round = readmissions().takeDue(nowMs);
-    const asked = pending.take(nowMs, {
-      round,
-      waiting: readmissions().round,
-      share,
-      stalledAtMs: nowMs + timers.custodianAnswerMs,
-    });
+    const asked = pending.take(nowMs, { round, share, stalledAtMs: nowMs + timers.custodianAnswerMs });
     this.#asked = asked;
-    if (!share) this.#lastAtMs = nowMs;
-    for (const { member, from } of asked.moving) {
-      // Admitted anew before it ever joined: the first admission is of no use any more.
-      if (!member.inTree && this.#custodian === 'up') tell({ kind: 'withdrawn', lease: from });
-    }
+    if (!share) this.#lastAskedAtMs = nowMs;
+    for (const lease of asked.withdrawn) tell({ kind: 'withdrawn', lease });
     tell({
       kind: 'mint',
       joins: [...asked.newcomers, ...asked.moving.map(({ to }) => to)],
@@ -101,8 +98,9 @@ export class Mints {
     this.#asked = null;
     if (asked === null || kind === 'shared') return asked;
     this.#custodian = 'up';
+    if (this.#at.members.size > 0) this.#newestAtMs = asked.askedAtMs;
     // Asked to share, the custodian minted.
-    if (asked.share) this.#lastAtMs = nowMs;
+    if (asked.share) this.#lastAskedAtMs = nowMs;
     return asked;
   }
 
@@ -127,7 +125,8 @@ export class Mints {
 
   /** Nobody is here: whoever comes next needs nothing of what was. */
   emptied(): void {
-    this.#lastAtMs = -Infinity;
+    this.#lastAskedAtMs = -Infinity;
+    this.#newestAtMs = -Infinity;
     if (this.#custodian === 'empty') this.#custodian = 'up';
   }
 

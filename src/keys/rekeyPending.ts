@@ -29,6 +29,8 @@ export interface Moving {
 export interface Asked {
   readonly newcomers: readonly Lease[];
   readonly moving: readonly Moving[];
+  /** Waited at the custodian, and no mint will name them: who moves comes with its new lease, whom a renewal leaves behind with none. */
+  readonly withdrawn: readonly Lease[];
   readonly departures: readonly Departure[];
   /** Of a renewal: without a key from this mint on. */
   readonly leftBehind: readonly RekeyMember[];
@@ -51,8 +53,10 @@ export const departureWindowMs = (timers: Timers, stage: boolean, cause: Departu
 export class PendingRekey {
   readonly #joins = new Set<Lease>();
   readonly #departures = new Map<Lease, Departure>();
-  /** Admitted anew each for itself, or waiting for the round to which they belong. */
+  /** Admitted anew, each for itself. */
   readonly #moves = new Set<RekeyMember>();
+  /** Admitted anew, and held for the rekey of the round to which they belong. */
+  readonly #held = new Set<RekeyMember>();
   /** The operator asked. */
   #demanded = false;
   #dueAtMs = Infinity;
@@ -75,7 +79,7 @@ export class PendingRekey {
 
   /** Nobody's key has to change. */
   get onlyJoins(): boolean {
-    return this.#joins.size > 0 && this.#departures.size === 0 && !this.#demanded;
+    return this.#joins.size > 0 && this.#departures.size === 0 && this.#moves.size === 0 && !this.#demanded;
   }
 
   departures(): IterableIterator<Departure> {
@@ -93,10 +97,15 @@ export class PendingRekey {
     this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
   }
 
-  /** `dueAtMs`: Infinity for one of a round, which has a time of its own. */
   move(member: RekeyMember, dueAtMs: number): void {
+    this.#held.delete(member);
     this.#moves.add(member);
     this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
+  }
+
+  /** The round has a time of its own. */
+  hold(member: RekeyMember): void {
+    this.#held.add(member);
   }
 
   demand(nowMs: number): void {
@@ -106,6 +115,7 @@ export class PendingRekey {
 
   dropMove(member: RekeyMember): void {
     this.#moves.delete(member);
+    this.#held.delete(member);
     this.#calmIfEmpty();
   }
 
@@ -127,6 +137,7 @@ export class PendingRekey {
   forgetAdmissions(): void {
     this.#joins.clear();
     this.#moves.clear();
+    this.#held.clear();
     for (const departure of this.#departures.values()) departure.treeLease = null;
     this.#calmIfEmpty();
   }
@@ -150,37 +161,30 @@ export class PendingRekey {
     if (!something) this.calm();
   }
 
-  /** `round`: one that is due; its members move with this mint, those of one that is not stay. */
+  /** `round`: one that is due. Its members move with this mint; those of one that is not due are held. */
   take(
     nowMs: number,
     {
       round,
-      waiting,
       share,
       stalledAtMs,
-    }: {
-      readonly round: ReadmissionRound | null;
-      /** A round that is not due. */
-      readonly waiting: ReadmissionRound | null;
-      readonly share: boolean;
-      readonly stalledAtMs: number;
-    },
+    }: { readonly round: ReadmissionRound | null; readonly share: boolean; readonly stalledAtMs: number },
   ): Asked {
-    const moving: Moving[] = [];
-    for (const member of this.#moves) {
-      if (member.next === null || waiting?.has(member) === true) continue;
-      moving.push({ member, from: member.lease, to: member.next });
-      // Whoever moves before it ever joined comes with its new lease alone.
-      this.#joins.delete(member.lease);
-      this.#moves.delete(member);
-    }
+    const leftBehind = round?.missing ?? [];
+    const moving = this.#takeMoves(round !== null);
+    // Whoever moves before it ever joined comes with its new lease alone. Whoever was to be admitted anew and was not gets no key by
+    // an admission from before the round.
+    const withdrawn = [...moving.map(({ from }) => from), ...leftBehind.map(({ lease }) => lease)].filter(
+      (lease) => this.#joins.delete(lease),
+    );
     const newcomers = [...this.#joins];
     const departures = [...this.#departures.values()];
     const asked: Asked = {
       newcomers,
       moving,
+      withdrawn,
       departures,
-      leftBehind: round?.missing ?? [],
+      leftBehind,
       round,
       demanded: this.#demanded,
       evicts: this.#evicts,
@@ -193,6 +197,17 @@ export class PendingRekey {
     this.#departures.clear();
     this.calm();
     return asked;
+  }
+
+  #takeMoves(ofRoundToo: boolean): Moving[] {
+    const moving: Moving[] = [];
+    for (const members of ofRoundToo ? [this.#moves, this.#held] : [this.#moves]) {
+      for (const member of members) {
+        if (member.next !== null) moving.push({ member, from: member.lease, to: member.next });
+      }
+      members.clear();
+    }
+    return moving;
   }
 
   /**

@@ -1,5 +1,10 @@
 // Who is to be admitted anew, and when: everybody, in a round (rekeyRound.ts) every `renewalIntervalMs`, on suspected compromise and
-// after the custodian was lost; and whoever has lagged for `lagLimitMs`, alone. What they answer waits in `PendingRekey`.
+// after the custodian was lost; and whoever has lagged for `lagLimitMs`, or been left behind by a round for so long, alone and again
+// and again. What they answer waits in `PendingRekey`.
+//
+// In a round, moves are held for the one rekey that makes every inner key fresh. Whoever lags needs a key sooner: its new admission is
+// from after the round's beginning, so it may move at once, like those who join meanwhile. All that they are given of what the tree held
+// before is replaced when the last of the round beside them moves.
 
 import type { Lease } from '../protocol/names.ts';
 import type { Timers } from '../protocol/timers.ts';
@@ -22,8 +27,8 @@ export class Readmissions {
   readonly #at: Surroundings;
   #round: ReadmissionRound | null = null;
   #renewalAtMs = Infinity;
-  /** Those who lag and have not been asked, the longest first, with when they will be. */
-  readonly #laggingUntilMs = new Map<RekeyMember, number>();
+  /** Those who lag or were left behind, the soonest first, with when they will be asked. */
+  readonly #askAtMs = new Map<RekeyMember, number>();
 
   constructor(at: Surroundings) {
     this.#at = at;
@@ -39,19 +44,20 @@ export class Readmissions {
   }
 
   get askDueMs(): number {
-    return this.#round?.nextAskAtMs ?? Infinity;
+    const alone = this.#askAtMs.values().next().value ?? Infinity;
+    return Math.min(this.#round?.nextAskAtMs ?? Infinity, alone);
   }
 
-  /** When a renewal begins, or somebody has lagged for too long. */
-  get beginDueMs(): number {
-    return Math.min(this.#renewalAtMs, this.#laggingUntilMs.values().next().value ?? Infinity);
+  /** When a renewal begins. */
+  get renewalDueMs(): number {
+    return this.#renewalAtMs;
   }
 
   /** What was collected before counts for nothing: who stole then may have it. */
   start(reason: RoundReason, nowMs: number): void {
     const { members, timers } = this.#at;
     for (const member of members.values()) this.withdrawNext(member);
-    this.#laggingUntilMs.clear();
+    if (reason !== 'renewal') this.#askAtMs.clear();
     this.#round = new ReadmissionRound(reason, members.values(), {
       nowMs,
       spreadMs: reason === 'renewal' ? timers.renewalSpreadMs : 0,
@@ -59,11 +65,32 @@ export class Readmissions {
     });
   }
 
-  /** Those of the round whose turn has come. */
+  /** Those whose turn has come. While a mint is in flight it is nobody's: whom it moves would be admitted twice. */
   ask(nowMs: number): void {
-    if (this.#round === null || this.#round.nextAskAtMs > nowMs) return;
-    const leases = this.#round.ask(nowMs);
-    if (leases.length > 0) this.#at.tell({ kind: 'readmit', leases, reason: this.#round.reason });
+    const { tell } = this.#at;
+    if (this.#round !== null && this.#round.nextAskAtMs <= nowMs) {
+      const leases = this.#round.ask(nowMs);
+      if (leases.length > 0) tell({ kind: 'readmit', leases, reason: this.#round.reason });
+    }
+    const lagging: RekeyMember[] = [];
+    for (const [member, atMs] of this.#askAtMs) {
+      if (atMs > nowMs) break;
+      lagging.push(member);
+    }
+    if (lagging.length === 0) return;
+    tell({ kind: 'readmit', leases: lagging.map(({ lease }) => lease), reason: 'lagging' });
+    for (const member of lagging) this.askLater(member, nowMs);
+  }
+
+  /** It lags, or was left behind. */
+  askLater(member: RekeyMember, nowMs: number): void {
+    // To the end: the limit is the same for all.
+    this.#askAtMs.delete(member);
+    this.#askAtMs.set(member, nowMs + this.#at.timers.lagLimitMs);
+  }
+
+  askNoMore(member: RekeyMember): void {
+    this.#askAtMs.delete(member);
   }
 
   readmitted(lease: Lease, newLease: Lease, nowMs: number): void {
@@ -73,11 +100,18 @@ export class Readmissions {
       tell({ kind: 'withdrawn', lease: newLease });
       return;
     }
-    this.withdrawNext(member);
+    // What waits already is brought forward, not put off.
+    if (member.next !== null) tell({ kind: 'withdrawn', lease: member.next });
     member.next = newLease;
-    const inRound = this.#round?.has(member) === true;
-    this.#round?.settle(member);
-    pending.move(member, inRound ? Infinity : nowMs + timers.joinWindowMs);
+    const round = this.#round?.has(member) === true ? this.#round : null;
+    if (round !== null && member.firstEpoch !== null && !member.lagging) {
+      round.settle(member);
+      pending.hold(member);
+      return;
+    }
+    round?.leave(member);
+    pending.move(member, nowMs + timers.joinWindowMs);
+    if (member.lagging) this.askLater(member, nowMs);
   }
 
   /** Of a move that no mint names. */
@@ -90,31 +124,15 @@ export class Readmissions {
   }
 
   gone(member: RekeyMember): void {
-    this.#laggingUntilMs.delete(member);
-    this.#round?.settle(member);
+    this.#askAtMs.delete(member);
+    this.#round?.leave(member);
     this.withdrawNext(member);
   }
 
-  lags(member: RekeyMember, nowMs: number): void {
-    this.#laggingUntilMs.set(member, nowMs + this.#at.timers.lagLimitMs);
-  }
-
-  lagsNoMore(member: RekeyMember): void {
-    this.#laggingUntilMs.delete(member);
-  }
-
-  begin(nowMs: number): void {
-    if (this.#renewalAtMs <= nowMs) {
-      this.#renewalAtMs = nowMs + this.#at.timers.renewalIntervalMs;
-      if (this.#round === null) this.start('renewal', nowMs);
-    }
-    const leases: Lease[] = [];
-    for (const [member, untilMs] of this.#laggingUntilMs) {
-      if (untilMs > nowMs) break;
-      this.#laggingUntilMs.delete(member);
-      leases.push(member.lease);
-    }
-    if (leases.length > 0) this.#at.tell({ kind: 'readmit', leases, reason: 'lagging' });
+  renewIfDue(nowMs: number): void {
+    if (this.#renewalAtMs > nowMs) return;
+    this.#renewalAtMs = nowMs + this.#at.timers.renewalIntervalMs;
+    if (this.#round === null) this.start('renewal', nowMs);
   }
 
   /** The round whose rekey is due, which is over with it. */
@@ -131,21 +149,22 @@ export class Readmissions {
     }
   }
 
-  /** The mint failed: its moves wait again, but for those of whoever went, and of a round that another has overtaken. */
+  /** The mint failed: its moves wait again, but for those of whoever went, and of whom a round that began meanwhile asks anew. */
   restore({ round, moving }: Asked, nowMs: number): void {
     const { members, pending, tell } = this.#at;
-    const overtaken = this.#round !== null && round !== null;
+    const isHere = (member: RekeyMember): boolean => members.get(member.lease) === member;
     for (const { member, from, to } of moving) {
-      const here = members.get(from) === member;
-      if (here && !overtaken) {
-        pending.move(member, round === null ? nowMs : Infinity);
+      const here = isHere(member);
+      if (here && this.#round?.has(member) !== true) {
+        if (round?.has(member) === true) pending.hold(member);
+        else pending.move(member, nowMs);
         continue;
       }
       tell({ kind: 'withdrawn', lease: to });
       member.next = null;
       if (!here && !member.inTree) pending.departedWithoutLeaf(from, member.given);
     }
-    if (members.size > 0) this.#round ??= round;
+    if (this.#round === null && round?.without(isHere).empty === false) this.#round = round;
   }
 
   /** What was collected went with the custodian; who moves in a mint that failed with it, too. */
@@ -158,6 +177,6 @@ export class Readmissions {
   clear(): void {
     this.#round = null;
     this.#renewalAtMs = Infinity;
-    this.#laggingUntilMs.clear();
+    this.#askAtMs.clear();
   }
 }

@@ -8,7 +8,7 @@ export type RoundReason = Exclude<ReadmissionReason, 'lagging'>;
 
 export class ReadmissionRound {
   readonly reason: RoundReason;
-  readonly #members: ReadonlySet<RekeyMember>;
+  readonly #members: Set<RekeyMember>;
   readonly #startedAtMs: number;
   readonly #gapMs: number;
   readonly #deadlineMs: number;
@@ -59,9 +59,25 @@ export class ReadmissionRound {
     return leases;
   }
 
-  /** Admitted anew, or gone. */
+  /** Admitted anew. */
   settle(member: RekeyMember): void {
     this.#missing.delete(member);
+  }
+
+  /** Gone, or moved by a rekey of its own. */
+  leave(member: RekeyMember): void {
+    this.#members.delete(member);
+    this.#missing.delete(member);
+  }
+
+  /** What is left of it of those who are still here. */
+  without(isHere: (member: RekeyMember) => boolean): this {
+    for (const member of this.#members) if (!isHere(member)) this.leave(member);
+    return this;
+  }
+
+  get empty(): boolean {
+    return this.#members.size === 0;
   }
 
   /** Whom the rekey that is due leaves behind. */

@@ -166,7 +166,7 @@ describe('mints', () => {
 
   it('that fail are asked for again after a while, evictions too, with all who came and went', () => {
     const scene = RekeyScene.steady({ senders: [1, 2], viewers: [3] });
-    scene.depart('evicted', 2).after(20).step({ kind: 'mintFailed' }).join(4).after(10).depart('evicted', 3);
+    scene.depart('evicted', 2).after(20).failed().join(4).after(10).depart('evicted', 3);
     scene.after(989);
     assert.equal(scene.of('mint').length, 1);
     scene.after(1);
@@ -176,13 +176,13 @@ describe('mints', () => {
 
   it('that fail leave no trace of who joined and left meanwhile', () => {
     const scene = RekeyScene.steady({ senders: [1] });
-    scene.join(2, 3).after(200).depart('evicted', 2).step({ kind: 'mintFailed' }).after(5_000);
+    scene.join(2, 3).after(200).depart('evicted', 2).failed().after(5_000);
     assert.deepEqual(scene.words.slice(0, 3), ['mint +2,3 -', 'withdrawn 2', 'mint +3 -']);
   });
 
   it('that fail after everybody left wait for the next to join', () => {
     const scene = RekeyScene.steady({ senders: [1, 2] });
-    scene.depart('evicted', 2).depart('left', 1).step({ kind: 'mintFailed' }).after(5_000);
+    scene.depart('evicted', 2).depart('left', 1).failed().after(5_000);
     assert.deepEqual(scene.words, ['mint + -2', 'exposed 2,1']);
     assert.equal(scene.machine.nextDeadline(), null);
     scene.join(3).after(200);
@@ -401,7 +401,7 @@ describe('misuse', () => {
   it('is none where a peer errs', () => {
     const scene = RekeyScene.steady({ senders: [1] });
     scene.acknowledge(0, 9).confirm(0, 9).sends(true, 9).depart('left', 9).confirm(9, 1);
-    scene.step({ kind: 'mintFailed' });
+    scene.failed();
     assert.deepEqual(scene.words, []);
   });
 });
