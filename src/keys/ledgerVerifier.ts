@@ -218,12 +218,14 @@ class Verification {
   }
 
   /**
-   * Line n names another hash than line n − 1 has. Which of the two was changed? If the next signature covers line n as it stands, with the
-   * hash that it names, it is the one before. Else it is line n that nothing vouches for: changed itself, or of another ledger. The first line
-   * names what every signature is checked with: where it was changed none is good, and that the others hang together must do.
+   * Line n names another hash than line n − 1 has. Which of the two is not what the server wrote? If the next signature covers line n as it stands,
+   * with the hash that it names, it is the one before; if that signature refutes it, line n is of another ledger. Where no signature
+   * tells, line n was changed unless the next line names the hash that it has. The first line names what every signature is checked with:
+   * where it was changed none is good.
    */
   #blame(n: number): LedgerFault {
-    if (n === 1 ? this.#isFollowed(1) : n > 0 && this.#isVouchedFor(n)) {
+    const word = n > 1 ? this.#wordOnLine(n) : 'unknown';
+    if (word === 'good' || (word === 'unknown' && n > 0 && this.#isFollowed(n))) {
       return fault(n - 1, 'chain', `changed: line ${n} is whole and names another hash for it`);
     }
     return fault(n, 'chain', n === 0 ? 'the first line follows none, and names a hash' : undefined);
@@ -237,25 +239,27 @@ class Verification {
     return !('ok' in line) && equalBytes(line.prev, this.#hash(text));
   }
 
-  /** Lines from n on, linked to one another, up to a signature that covers line n. */
-  #isVouchedFor(n: number): boolean {
+  /** What the first signature says that covers line n, where the lines up to it are linked to one another. */
+  #wordOnLine(n: number): 'good' | 'bad' | 'unknown' {
     /** Of line n − 1, as line n tells it, and of those after it. */
     const hashes = this.#hashes.slice(0, n - 1);
     let signed = this.#signed;
     for (const [beyond, text] of this.#texts.slice(n).entries()) {
       const line = this.#decode(n + beyond, text);
-      if ('ok' in line || signed === null) return false;
-      if (beyond > 0 && !equalBytes(line.prev, hashes[line.n - 1] ?? noHash)) return false;
+      if ('ok' in line || signed === null) return 'unknown';
       if (beyond === 0) hashes.push(line.prev);
-      if (line.type === 'closed') return this.#signsEnd(signed, line.n, line.prev, line.signature);
+      else if (!equalBytes(line.prev, hashes[line.n - 1] ?? noHash)) return 'unknown';
+      if (line.type === 'closed') {
+        return this.#signsEnd(signed, line.n, line.prev, line.signature) ? 'good' : 'bad';
+      }
       if (line.type === 'minted') {
         const ledger = hashes[line.through];
-        if (ledger === undefined || this.#problemOfMint(signed, line, ledger) !== null) return false;
-        if (line.through >= n - 1) return true;
+        if (ledger === undefined || this.#problemOfMint(signed, line, ledger) !== null) return 'bad';
+        if (line.through >= n - 1) return 'good';
         signed = { ...signed, chain: line.chain };
       }
       hashes.push(this.#hash(text));
     }
-    return false;
+    return 'unknown';
   }
 }

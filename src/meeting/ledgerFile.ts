@@ -4,12 +4,12 @@
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { LatchkeyError } from '../protocol/errors.ts';
 import type { LedgerSink } from './meetingLedger.ts';
 
 /** A file of ours that is not there yet: made for its owner alone, never over or through what somebody else put there. */
-const create = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
+const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
+const createFile = (path: string): Promise<LineFile> => open(path, flags, 0o600);
 
 export interface LedgerFileEvents {
   /** The first failure of a row, and the last one, when the rest of the ledger is given up. */
@@ -18,32 +18,42 @@ export interface LedgerFileEvents {
   onClosed(): void;
 }
 
-export class LedgerFile implements LedgerSink {
-  readonly #path: string;
-  readonly #events: LedgerFileEvents;
+/** What is needed of an open file. */
+export interface LineFile {
+  /** As much as it can. */
+  write(bytes: Uint8Array): Promise<{ readonly bytesWritten: number }>;
+  close(): Promise<void>;
+}
+
+export interface LedgerFileOptions extends LedgerFileEvents {
+  readonly path: string;
   /** Bytes that may wait for a disk that fails or is slow. */
-  readonly #maxWaiting: number;
+  readonly maxWaitingBytes: number;
+  /** Makes the file; tried again where it fails. */
+  readonly create?: (path: string) => Promise<LineFile>;
+}
+
+export class LedgerFile implements LedgerSink {
+  readonly #options: LedgerFileOptions;
   /** Lines not yet in `#unwritten`. */
   #lines: string[] = [];
   #waiting = 0;
   #unwritten: Uint8Array = new Uint8Array();
-  #handle: FileHandle | null = null;
+  #file: LineFile | null = null;
   #writing: Promise<void> | null = null;
   #failing = false;
   #givenUp = false;
   #closed = false;
 
-  constructor(path: string, events: LedgerFileEvents, maxWaiting: number) {
-    this.#path = path;
-    this.#events = events;
-    this.#maxWaiting = maxWaiting;
+  constructor(options: LedgerFileOptions) {
+    this.#options = options;
   }
 
   write(line: string): void {
     if (this.#closed || this.#givenUp) return;
     this.#lines.push(`${line}\n`);
     this.#waiting += line.length + 1;
-    if (this.#waiting > this.#maxWaiting) this.#giveUp();
+    if (this.#waiting > this.#options.maxWaitingBytes) this.#giveUp();
     else this.#start();
   }
 
@@ -65,7 +75,7 @@ export class LedgerFile implements LedgerSink {
   }
 
   async #drain(): Promise<void> {
-    // Lines of one turn of the event loop share a write.
+    // Lines that are taken at once share a write.
     await Promise.resolve();
     try {
       while (this.#waiting > 0 && !this.#givenUp) await this.#writeSome();
@@ -81,27 +91,26 @@ export class LedgerFile implements LedgerSink {
   }
 
   async #writeSome(): Promise<void> {
-    this.#handle ??= await open(this.#path, create, 0o600);
+    const { path, create = createFile } = this.#options;
+    this.#file ??= await create(path);
     if (this.#unwritten.length === 0) {
       this.#unwritten = Buffer.from(this.#lines.join(''), 'latin1');
       this.#lines = [];
     }
-    const { bytesWritten } = await this.#handle.write(this.#unwritten);
+    const { bytesWritten } = await this.#file.write(this.#unwritten);
     if (this.#givenUp) return;
     this.#unwritten = this.#unwritten.subarray(bytesWritten);
     this.#waiting -= bytesWritten;
   }
 
   async #finish(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = null;
     try {
-      await handle?.close();
+      await this.#file?.close();
     } catch (cause) {
       this.#fail('cannot be closed', cause);
     }
     if (this.#waiting > 0) this.#giveUp();
-    this.#events.onClosed();
+    this.#options.onClosed();
   }
 
   /** The file ends here, as one that was cut: no line may follow one that is missing. */
@@ -114,6 +123,6 @@ export class LedgerFile implements LedgerSink {
   }
 
   #fail(problem: string, cause?: unknown): void {
-    this.#events.onFailed(new LatchkeyError('internal', `${this.#path}: ${problem}`, { cause }));
+    this.#options.onFailed(new LatchkeyError('internal', `${this.#options.path}: ${problem}`, { cause }));
   }
 }

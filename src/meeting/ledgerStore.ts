@@ -104,7 +104,7 @@ export class LedgerStore {
     const file = `${meeting}.${Math.trunc(now())}.${toBase64Url(incarnation)}.jsonl`;
     if (parseName(file) === null) throw new RangeError('not the id of a meeting and an incarnation');
     const onClosed = (): void => void this.#running.delete(file);
-    const ledger = new LedgerFile(join(folder, file), { onFailed, onClosed }, maxWaitingBytes);
+    const ledger = new LedgerFile({ path: join(folder, file), maxWaitingBytes, onFailed, onClosed });
     this.#running.set(file, ledger);
     return ledger;
   }
@@ -149,11 +149,13 @@ export class LedgerStore {
     return removed;
   }
 
-  /** No more sweeps; waits for what is still to be written. */
+  /** No more sweeps and no more lines; waits for what is still to be written. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await Promise.all([...this.#running.values()].map((file) => file.flush()));
+    const running = [...this.#running.values()];
+    for (const file of running) file.close();
+    await Promise.all(running.map((file) => file.flush()));
   }
 
   async #read(name: Name): Promise<ReadLedger | null> {

@@ -60,17 +60,33 @@ test('--version prints the version', async () => {
   assert.deepEqual(await run(['--version']), { code: 0, out: `${packageVersion}\n`, err: '' });
 });
 
-test('--help names the commands, examples and every exit code', async () => {
-  for (const args of [['--help'], ['serve', '--help']]) {
+test('--help names the commands, examples and every exit code of theirs', async () => {
+  const { ok, usage, broken, noInput, failed, unfinished, misconfigured } = exitCodes;
+  const helps = [
+    [['--help'], /latchkey serve --config production\.yaml/, Object.values(exitCodes)],
+    [['serve', '--help'], /latchkey serve --config production\.yaml/, [ok, usage, failed, misconfigured]],
+    [
+      ['ledger', 'verify', '--help'],
+      /latchkey ledger verify --key KEY meeting\.jsonl/,
+      [ok, usage, broken, noInput, unfinished],
+    ],
+  ] as const;
+  for (const [args, example, codes] of helps) {
     const { code, out, err } = await run(args);
     assert.deepEqual([code, err], [0, '']);
-    assert.match(out, /latchkey serve --config production\.yaml/);
-    for (const exitCode of Object.values(exitCodes)) assert.match(out, new RegExp(`^  ${exitCode}  `, 'm'));
+    assert.match(out, example);
+    const named = [...out.matchAll(/^  (\d+)  /gm)].map(([, exitCode]) => Number(exitCode));
+    assert.deepEqual(named, [...codes]);
   }
 });
 
 test('a mistake on the command line is explained, and ends with the code for it', async () => {
-  for (const args of [[], ['sevre'], ['serve', '--confgi', 'x'], ['serve', '--config'], ['serve', 'more']]) {
+  const mistakes = [
+    ...[[], ['sevre'], ['serve', '--confgi', 'x'], ['serve', '--config'], ['serve', 'more']],
+    ...[['ledger'], ['ledger', 'verfiy'], ['ledger', 'verify'], ['ledger', 'verify', 'one', 'two']],
+    ['ledger', 'verify', '--key', 'short', 'one'],
+  ];
+  for (const args of mistakes) {
     const { code, out, err } = await run(args);
     assert.deepEqual([code, out], [exitCodes.usage, ''], args.join(' '));
     assert.match(err, /Usage|latchkey --help tells more/);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { nodeLedgerTools } from '../../src/cli/nodeLedgerTools.ts';
-import { encodeLedgerLine } from '../../src/keys/ledgerLines.ts';
+import { decodeLedgerLine, encodeLedgerLine } from '../../src/keys/ledgerLines.ts';
 import type { LedgerLine } from '../../src/keys/ledgerLines.ts';
 import { ledgerError, verifyLedger } from '../../src/keys/ledgerVerifier.ts';
 import type { LedgerFault, LedgerFindings } from '../../src/keys/ledgerVerifier.ts';
@@ -182,6 +182,20 @@ describe('what is found, and where', () => {
     });
   });
 
+  it('several lines changed: at the first of them', () => {
+    holds(withPlaces(3), ({ lines, places }) => {
+      const changed = new Set(places.filter((n) => n > 0 && n < lines.length - 1));
+      const [first] = [...changed].sort((a, b) => a - b);
+      // Of two in a row the later one, which names what the earlier one no longer is, is the first of which that can be told.
+      if (first === undefined || changed.has(first + 1)) return;
+      const text = lines.map((line, n) => {
+        const decoded = decodeLedgerLine(line);
+        return changed.has(n) ? encodeLedgerLine({ ...decoded, at: decoded.at + 1 }) : line;
+      });
+      assert.equal(faultOf(textOf(text)).line, first);
+    });
+  });
+
   it('lines removed: at the first that is missing; the last ones: not closed', () => {
     holds(withPlaces(2), ({ lines, places }) => {
       const [from = 0, to = 0] = places.toSorted((a, b) => a - b);
@@ -279,7 +293,7 @@ describe('what is found, and where', () => {
     assert.deepEqual([line, code], [kept.length - 1, 'signature']);
   });
 
-  it('a line changed in a ledger that is not closed: at that line, where a signature covers it', () => {
+  it('a line changed in a ledger that is not closed: at that line, but the last, which nothing covers', () => {
     const running = histories.map((history) => writeHistory(signer, history, { closed: false }));
     holds(fc.record({ scene: running, place: fc.nat() }), ({ scene: { text, lines }, place }) => {
       const { signedThrough } = soundOf(text);
@@ -287,9 +301,9 @@ describe('what is found, and where', () => {
       if (changedLine === undefined || changedLine.type === 'opened') return;
       const { n } = changedLine;
       const changed = textOf(lines.with(n, encodeLedgerLine({ ...changedLine, at: changedLine.at + 1 })));
-      if (n <= signedThrough) assert.equal(faultOf(changed).line, n);
-      // Of two that contradict one another without a signature, it is the later one that nothing vouches for.
-      else if (n < lines.length - 1) assert.equal(faultOf(changed).line, n + 1);
+      if (n <= signedThrough || n + 2 < lines.length) assert.equal(faultOf(changed).line, n);
+      // Of the last two, which contradict one another, nothing tells which was changed.
+      else if (n + 1 < lines.length) assert.equal(faultOf(changed).line, n + 1);
       else assert.equal(soundOf(changed).signedThrough, signedThrough);
     });
   });
