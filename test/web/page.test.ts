@@ -5,8 +5,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { errorCodes } from '../../src/protocol/errors.ts';
+import { triggers } from '../../src/protocol/names.ts';
 import { adviceForCode, neverShown } from '../../src/web/words/advice.ts';
 import { deviceAdvice, deviceErrorNames } from '../../src/web/words/deviceAdvice.ts';
+import { wordsForTrigger } from '../../src/web/words/keyWords.ts';
 import { overWords } from '../../src/web/words/meetingWords.ts';
 import { launchChromium } from '../browser/chromium.ts';
 import { auditPage } from './page/audit.ts';
@@ -392,6 +394,51 @@ describe('the meeting', () => {
     await page.evaluate(() => window.standIn.emit('ended', { reason: 'failed' }));
     await page.getByRole('heading', { name: overWords.failed.title }).waitFor();
     await alert(page, adviceForCode('key_message_forged').title);
+  });
+
+  it('says that it reconnects, for as long as it does, and that it has', async () => {
+    const page = await openRoom();
+    await page.evaluate(() => window.standIn.emit('connection', { state: 'lost' }));
+    await alert(page, 'Reconnecting…');
+    await page.evaluate(() => window.standIn.emit('connection', { state: 'resumed' }));
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByTestId('live').filter({ hasText: 'Connected again' }).waitFor({ state: 'attached' });
+    await page.evaluate(() => {
+      window.standIn.emit('connection', { state: 'lost' });
+      window.standIn.emit('ended', { reason: 'connectionLost' });
+    });
+    await page.getByRole('heading', { name: overWords.connectionLost.title }).waitFor();
+  });
+
+  it('names why the key changed, in the key panel', async () => {
+    const page = await openRoom();
+    await page.getByTestId('badge').click();
+    for (const [index, trigger] of triggers.entries()) {
+      await page.evaluate(([epoch, why]) => window.standIn.changeKey(epoch, why), [
+        index + 1,
+        trigger,
+      ] as const);
+      await page
+        .getByTestId('changed')
+        .filter({ hasText: wordsForTrigger(trigger) })
+        .waitFor();
+    }
+  });
+
+  it('sends again what the server lost of the devices', async () => {
+    const page = await openRoom();
+    const camera = (): Promise<number> =>
+      page.evaluate(() => window.standIn.publications.filter(({ source }) => source === 'camera').length);
+    await page.waitForFunction(() => window.standIn.publications.some(({ source }) => source === 'camera'));
+    assert.equal(await camera(), 1);
+    await page.evaluate(() => {
+      const publication = window.standIn.publications.find(({ source }) => source === 'camera');
+      if (publication === undefined) throw new Error('no camera');
+      window.standIn.emit('publicationEnded', Object.assign(publication, { active: false }));
+    });
+    await page.waitForFunction(
+      () => window.standIn.publications.filter(({ source }) => source === 'camera').length === 2,
+    );
   });
 
   it('has words for every end, and a way back from all but the meeting’s own', async () => {

@@ -18,7 +18,13 @@ const microphone = { source: 'microphone', muted: false } as const;
 const screen = { source: 'screen', muted: false } as const;
 
 const epoch = (number: number) =>
-  ({ epoch: number, fingerprint: `f${number}`, trigger: 'join', at: number * 1_000 }) as const;
+  ({
+    epoch: number,
+    fingerprint: `f${number}`,
+    chain: `c${number}`,
+    trigger: 'join',
+    at: number * 1_000,
+  }) as const;
 
 const joined = (...others: Person[]): Action => ({
   type: 'joined',
@@ -44,6 +50,13 @@ describe('the state', () => {
     assert.equal(over.phase, 'over');
     assert.equal(over.over, 'evicted');
     assert.equal(over.overTrouble, advice);
+  });
+
+  it('says that it reconnects until it has, or it is over', () => {
+    const lost = after(joined(), { type: 'connection', lost: true });
+    assert.equal(lost.reconnecting, true);
+    assert.equal(reduce(lost, { type: 'connection', lost: false }).reconnecting, false);
+    assert.equal(reduce(lost, { type: 'over', reason: 'connectionLost', trouble: null }).reconnecting, false);
   });
 
   it('keeps of a meeting that is over only who and where', () => {

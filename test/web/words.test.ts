@@ -76,8 +76,11 @@ describe('device errors', () => {
 
 describe('the key’s words', () => {
   it('exist for every trigger, known or not', () => {
-    assert.equal(new Set(triggers.map(wordsForTrigger)).size, triggers.length);
-    assert.ok(wordsForTrigger('toString').length > 0);
+    const unknown = wordsForTrigger('toString');
+    const words = new Set(triggers.map(wordsForTrigger));
+    assert.equal(words.size, triggers.length);
+    assert.ok(unknown.length > 0 && !words.has(unknown));
+    for (const text of words) assert.match(text, /^\p{Ll}[^_]*[^.]$/u);
     assert.ok(departureCauses.length > 0);
   });
 

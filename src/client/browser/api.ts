@@ -76,9 +76,21 @@ export interface MeetingEvents {
   readonly speakers: { readonly participantIds: readonly string[] };
   /** Another participant muted or unmuted a source. */
   readonly muted: { readonly participantId: string; readonly source: Source; readonly muted: boolean };
+  /**
+   * `lost`: the connection to the server is gone. Sound and picture go on for now, what is asked for waits, and it is tried to come back
+   * for as long as the server keeps the place (10 seconds by default). `resumed`: it did, as the same participant with the same
+   * tracks; other events have told what changed meanwhile. Else `failure` and `ended` follow.
+   */
+  readonly connection: { readonly state: 'lost' | 'resumed' };
+  /** The server does not have this one any more: nobody receives it. The track may be published again. */
+  readonly publicationEnded: Publication;
   /** The server paused or resumed what this participant sends, since it had not confirmed the active epoch. */
   readonly sendingPaused: { readonly paused: boolean; readonly epoch: number };
-  /** Something went wrong; `ended` follows where the meeting could not go on. */
+  /**
+   * Something went wrong; `ended` follows where the meeting could not go on. Among the codes: `sending_stopped` (no current key: nothing
+   * is sent until the next), `story_forked` (the server told somebody else, or told here before, another history of this meeting's keys:
+   * do not believe it), `key_message_forged` (what came was not signed by the server's key), `resume_refused` (the place was given up).
+   */
   readonly failure: { readonly code: ErrorCode; readonly message: string };
   /** Once; nothing comes after it. */
   readonly ended: { readonly reason: EndReason };
@@ -88,6 +100,8 @@ export type EndReason =
   | 'left'
   | 'meetingEnded'
   | 'evicted'
+  /** Another connection took this participant's place. */
+  | 'superseded'
   | 'serverStopping'
   | 'protocolError'
   | 'tooSlow'
@@ -98,6 +112,8 @@ export interface EpochInfo {
   readonly epoch: number;
   /** Of the session key, 16 bytes in hex: equal at every participant. */
   readonly fingerprint: string;
+  /** 32 bytes in hex, equal at every participant: covers every epoch before, and the ledger, whose line of this epoch names it. */
+  readonly chain: string;
   readonly trigger: Trigger;
   /** When this participant was told to use it; ms since 1970. */
   readonly at: number;

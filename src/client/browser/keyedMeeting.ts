@@ -58,6 +58,7 @@ export class KeyedMeeting implements Meeting {
     const opening = Media.open(session, thread, {
       onTrack: (remote) => events.emit('track', remote),
       onTrackEnded: (remote) => events.emit('trackEnded', remote),
+      onPublicationEnded: (publication) => events.emit('publicationEnded', publication),
       onFailed: ({ code, message }) => events.emit('failure', { code, message }),
     });
     const [epoch, media] = await Promise.allSettled([
@@ -174,6 +175,7 @@ export class KeyedMeeting implements Meeting {
       this.#epoch = state;
       events.emit('epoch', state);
     });
+    session.on('connection', (data) => events.emit('connection', data));
     session.on('participantJoined', (joined) => events.emit('participantJoined', this.#describe(joined)));
     session.on('participantLeft', ({ participant: { participantId, name }, cause }) =>
       events.emit('participantLeft', { participantId, name, cause }),

@@ -4,6 +4,7 @@ import { Device } from 'mediasoup-client';
 import { LatchkeyError } from '../../protocol/errors.ts';
 import type { Session } from '../session/session.ts';
 import { Publications } from './publications.ts';
+import type { PublicationEnds } from './publications.ts';
 import type { SFrameThread } from './sframeThread.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { SubscriptionEnds } from './subscriptions.ts';
@@ -28,7 +29,11 @@ export class Media {
   }
 
   /** @throws LatchkeyError `media_unsupported`, and as `Session.openMedia`. */
-  static async open(session: Session, thread: SFrameThread, ends: SubscriptionEnds): Promise<Media> {
+  static async open(
+    session: Session,
+    thread: SFrameThread,
+    ends: SubscriptionEnds & PublicationEnds,
+  ): Promise<Media> {
     const device = await loadDevice(session.routerRtpCapabilities);
     const opened = await session.openMedia({ rtpCapabilities: { ...device.recvRtpCapabilities } });
     if (session.ended) throw new LatchkeyError('closed');
@@ -36,7 +41,7 @@ export class Media {
       opened.send === null ? null : createTransport(device, 'send', session, opened.send, ends.onFailed);
     const receive = createTransport(device, 'receive', session, opened.receive, ends.onFailed);
     return new Media(
-      new Publications(session, thread, send),
+      new Publications(session, thread, send, ends),
       new Subscriptions(session, thread, receive, ends),
       send === null ? [receive] : [send, receive],
     );

@@ -1,5 +1,6 @@
 // What this participant sends. The sealing transform is attached in the same breath in which the sender is made, so that there is
-// no moment in which a frame could leave in clear.
+// no moment in which a frame could leave in clear. A lost connection changes nothing here: senders go on, and what was asked for is
+// asked again. A new admission changes nothing either: the worker goes over to the new lease.
 
 import type { types } from 'mediasoup-client';
 import { LatchkeyError } from '../../protocol/errors.ts';
@@ -44,6 +45,11 @@ class PublicationHandle implements Publication {
   }
 }
 
+export interface PublicationEnds {
+  /** The server has it no more. */
+  readonly onPublicationEnded: (publication: Publication) => void;
+}
+
 export class Publications {
   readonly #session: Session;
   readonly #thread: SFrameThread;
@@ -51,14 +57,26 @@ export class Publications {
   readonly #transport: MediaTransport | null;
   readonly #sending = new Map<Publication, Sending>();
   readonly #sources = new Set<Source>();
-  /** Every stream that was ever sent on, with its codec: a stream's sealer lasts as long as the lease. */
+  /** Every stream that was ever sent on, with its codec: a stream's counters go on for as long as the lease. */
   readonly #codecs = new Map<StreamId, Codec>();
   readonly #busy = new Set<StreamId>();
 
-  constructor(session: Session, thread: SFrameThread, transport: MediaTransport | null) {
+  constructor(
+    session: Session,
+    thread: SFrameThread,
+    transport: MediaTransport | null,
+    ends: PublicationEnds,
+  ) {
     this.#session = session;
     this.#thread = thread;
     this.#transport = transport;
+    session.on('gone', ({ producers }) => {
+      for (const sending of this.#sending.values()) {
+        if (!producers.includes(sending.publication.producerId)) continue;
+        this.#end(sending);
+        ends.onPublicationEnded(sending.publication);
+      }
+    });
     transport?.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
       const { source, stream, muted: paused } = appData as ProduceData;
       const ask = {

@@ -1,5 +1,6 @@
 // What this participant receives: every producer of everybody. A consumer starts paused at the server and is resumed once its
-// receiver has its opening transform.
+// receiver has its opening transform. It outlives lost connections, and new admissions of whoever sends; one that the server lost
+// meanwhile is made anew.
 
 import type { RtpParameters } from 'mediasoup-client/types';
 import type { types } from 'mediasoup-client';
@@ -15,6 +16,8 @@ import type { MediaTransport } from './transport.ts';
 interface Subscription {
   readonly producer: Producer;
   ended: boolean;
+  /** As the server names it, from its answer on. */
+  consumerId: string | null;
   consumer: types.Consumer | null;
   attached: AttachedFrames | null;
   remote: RemoteTrack | null;
@@ -42,6 +45,9 @@ export class Subscriptions {
     this.#ends = ends;
     session.on('producerAdded', (producer) => this.#add(producer));
     session.on('producerRemoved', ({ producerId }) => this.#remove(producerId));
+    session.on('gone', ({ consumers }) => {
+      for (const { consumerId, producerId } of consumers) this.#consumeAgain(consumerId, producerId);
+    });
     session.on('recovered', (origin) => this.#requestKeyFrame(origin));
     for (const producer of session.roster.producers) this.#add(producer);
   }
@@ -61,6 +67,7 @@ export class Subscriptions {
     const subscription: Subscription = {
       producer,
       ended: false,
+      consumerId: null,
       consumer: null,
       attached: null,
       remote: null,
@@ -78,8 +85,9 @@ export class Subscriptions {
   async #subscribe(subscription: Subscription): Promise<void> {
     const { producerId } = subscription.producer;
     const answer = await this.#session.request('consume', { producerId });
+    subscription.consumerId = answer.consumerId;
     if (subscription.ended) return;
-    assertAsAnnounced(answer, subscription.producer);
+    this.#assertAsAnnounced(answer, subscription.producer);
     const { consumer, attached } = await this.#consume(answer, subscription.producer);
     if (subscription.ended) {
       consumer.close();
@@ -130,23 +138,32 @@ export class Subscriptions {
     if (subscription.remote !== null) this.#ends.onTrackEnded(subscription.remote);
   }
 
+  #consumeAgain(consumerId: string, producerId: string): void {
+    if (this.#subscriptions.get(producerId)?.consumerId !== consumerId) return;
+    this.#remove(producerId);
+    const producer = this.#session.roster.producer(producerId);
+    if (producer !== undefined) this.#add(producer);
+  }
+
   #requestKeyFrame(origin: { readonly lease: number; readonly stream: number }): void {
     for (const { producer, consumer } of this.#subscriptions.values()) {
-      if (consumer === null || producer.lease !== origin.lease || producer.stream !== origin.stream) continue;
+      const { participantId, stream } = producer;
+      const sends = stream === origin.stream && this.#session.roster.carries(participantId, origin.lease);
+      if (consumer === null || !sends) continue;
       this.#session.request('requestKeyFrame', { consumerId: consumer.id }).catch((thrown: unknown) => {
         // The consumer may have just gone; else frames come with the next key frame that somebody asks for.
         if (!(thrown instanceof LatchkeyError)) throw thrown;
       });
     }
   }
-}
 
-/** What is consumed must be what was announced, in the one codec whose frames can be opened. */
-const assertAsAnnounced = (answer: Answer<'consume'>, producer: Producer): void => {
-  const { kind } = producer;
-  if (answer.kind !== kind || answer.lease !== producer.lease || answer.stream !== producer.stream) {
-    throw new LatchkeyError('malformed', 'the server sends another stream than it announced');
+  /** What is consumed must be what was announced, in the one codec whose frames can be opened. */
+  #assertAsAnnounced(answer: Answer<'consume'>, { participantId, kind, stream }: Producer): void {
+    const ours = this.#session.roster.carries(participantId, answer.lease);
+    if (answer.kind !== kind || answer.stream !== stream || !ours) {
+      throw new LatchkeyError('malformed', 'the server sends another stream than it announced');
+    }
+    const { codecs } = answer.rtpParameters as Partial<RtpParameters>;
+    if (codecs?.[0]?.mimeType.toLowerCase() !== mimeTypeOf[kind]) throw new LatchkeyError('codec_refused');
   }
-  const { codecs } = answer.rtpParameters as Partial<RtpParameters>;
-  if (codecs?.[0]?.mimeType.toLowerCase() !== mimeTypeOf[kind]) throw new LatchkeyError('codec_refused');
-};
+}

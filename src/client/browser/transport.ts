@@ -55,6 +55,8 @@ export const createTransport = (
     void settle(asked, done, failed);
   });
   transport.on('connectionstatechange', (state) => {
+    // What takes one connection away often takes the other.
+    if (state === 'failed' || state === 'disconnected') session.probe();
     if (state === 'failed') onFailed(new LatchkeyError('connection_lost', 'the media connection was lost'));
   });
   return transport;

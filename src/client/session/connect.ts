@@ -29,6 +29,8 @@ export interface ConnectOptions {
   /** That this client seals and opens its frames itself; servers let nobody else in. */
   readonly encodedTransforms: boolean;
   readonly clock?: Clock;
+  /** 0 ≤ r < 1, for the pauses between attempts to come back. */
+  readonly random?: () => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (step: 'server' | 'admission') => void;
 }
@@ -56,7 +58,19 @@ export const connect = async (options: ConnectOptions): Promise<Session> => {
       joined.timers,
     );
     signal.throwIfAborted();
-    return new Session({ signaling, agent: keyAgent, clock, joined, lease, incarnation });
+    const open = (timeoutMs: number): Promise<Signaling> =>
+      Signaling.open(options.url, clock, timeoutMs, timers.joinTimeoutMs.default);
+    return new Session({
+      signaling,
+      agent: keyAgent,
+      clock,
+      random: options.random ?? Math.random,
+      open,
+      signingKey,
+      joined,
+      lease,
+      incarnation,
+    });
   } catch (thrown) {
     signaling?.close();
     keyAgent.close();

@@ -1,21 +1,24 @@
 // One participant's side of rekeying: installs what the custodian sent, acknowledges, switches when told, confirms. Everything
 // goes through one lane, in the order in which the server sent it. What cannot be verified, opened or matched ends the session:
-// there is no state in which media go on under a key that is in doubt.
+// there is no state in which media go on under a key that is in doubt. It knows nothing of sockets: while there is none, what it would
+// tell is told by the resume (`held`).
 
 import { equalBytes, fromBase64Url, toBase64Url, toHex } from '../../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../../protocol/errors.ts';
 import { epochId } from '../../protocol/names.ts';
-import type { EpochId, Trigger } from '../../protocol/names.ts';
-import type { ClientNotice, ClientNoticeData, NoticeData } from '../../protocol/signaling.ts';
+import type { EpochId, Lease, Trigger } from '../../protocol/names.ts';
+import type { Ask, ClientNotice, ClientNoticeData, NoticeData } from '../../protocol/signaling.ts';
 import { limits } from '../../protocol/timers.ts';
 import type { Clock } from './clock.ts';
-import type { InstalledEpoch, KeyAgent } from './keyAgent.ts';
+import type { InstalledEpoch, KeyAgent, LeaseChange } from './keyAgent.ts';
 
 /** The epoch under which this participant seals. */
 export interface EpochState {
   readonly epoch: EpochId;
   /** In hex. */
   readonly fingerprint: string;
+  /** In hex: covers every epoch up to this one, and the ledger. */
+  readonly chain: string;
   readonly trigger: Trigger;
   /** When it was switched to; ms since 1970. */
   readonly at: number;
@@ -39,6 +42,10 @@ export class KeyPlane {
   /** The newest activation that was told, followed or not. */
   #target: NoticeData<'activated'> | null = null;
   #state: EpochState | null = null;
+  /** The newest that was installed. */
+  #newest: InstalledEpoch | null = null;
+  /** The own one that frames carry now. */
+  #lease: Lease | null = null;
   #lane: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -50,8 +57,29 @@ export class KeyPlane {
     return this.#state;
   }
 
+  /** Null until the first activation. */
+  get lease(): Lease | null {
+    return this.#lease;
+  }
+
+  /** The first of which nothing has come yet. */
+  get nextEpoch(): EpochId {
+    return epochId(this.#newest === null ? 0 : this.#newest.epoch + 1);
+  }
+
+  /** What a resume tells, once everything that came before it has been handled. */
+  async held(): Promise<Pick<Ask<'resume'>, 'acknowledged' | 'confirmed'>> {
+    await this.#lane;
+    const newest = this.#newest;
+    return {
+      acknowledged:
+        newest === null ? null : { epoch: newest.epoch, fingerprint: toBase64Url(newest.fingerprint) },
+      confirmed: this.#state?.epoch ?? null,
+    };
+  }
+
   keyMessage(message: Uint8Array): void {
-    this.#enqueue(async () => {
+    void this.#enqueue(async () => {
       const installed = await this.#ends.agent.receive(message);
       if (this.#closed) return;
       for (const one of installed) this.#install(one);
@@ -59,8 +87,18 @@ export class KeyPlane {
     });
   }
 
+  /** Others' leases, before the key message of the epoch with which they begin. */
+  leases(changes: readonly LeaseChange[]): void {
+    void this.#enqueue(() => this.#ends.agent.leases(changes));
+  }
+
+  /** Resolves when it is done, or when nothing is done any more. */
+  admit(work: () => Promise<unknown>): Promise<void> {
+    return this.#enqueue(async () => void (await work()));
+  }
+
   activated(notice: NoticeData<'activated'>): void {
-    this.#enqueue(async () => {
+    void this.#enqueue(async () => {
       if (this.#target !== null && notice.epoch < this.#target.epoch) return;
       this.#target = notice;
       await this.#follow();
@@ -72,7 +110,7 @@ export class KeyPlane {
     this.#installed.clear();
   }
 
-  #enqueue(work: () => Promise<void>): void {
+  #enqueue(work: () => Promise<void>): Promise<void> {
     this.#lane = this.#lane.then(async () => {
       if (this.#closed) return;
       try {
@@ -84,11 +122,13 @@ export class KeyPlane {
         this.#ends.onFailed(toLatchkeyError(thrown));
       }
     });
+    return this.#lane;
   }
 
   #install(installed: InstalledEpoch): void {
     const { epoch, fingerprint } = installed;
     this.#installed.set(epoch, installed);
+    if (this.#newest === null || this.#newest.epoch < epoch) this.#newest = installed;
     if (this.#installed.size > limits.heldEpochs)
       this.#installed.delete(Math.min(...this.#installed.keys()) as EpochId);
     this.#ends.notify('acknowledged', { epoch, fingerprint: toBase64Url(fingerprint) });
@@ -99,10 +139,6 @@ export class KeyPlane {
     const target = this.#target;
     if (target === null) return;
     const epoch = epochId(target.epoch);
-    if (this.#state?.epoch === epoch) {
-      this.#ends.notify('confirmed', { epoch });
-      return;
-    }
     const installed = this.#installed.get(epoch);
     if (installed === undefined) {
       await this.#ends.agent.stop();
@@ -113,14 +149,21 @@ export class KeyPlane {
     }
     const fingerprint = fromBase64Url(target.fingerprint);
     if (fingerprint === null || !equalBytes(fingerprint, installed.fingerprint)) {
-      throw new LatchkeyError('key_message_forged', 'the active key is not the one that was delivered here');
+      // Fingerprints follow from the chain, too: to others the server tells another story.
+      throw new LatchkeyError('story_forked', 'the active key is not the one that was delivered here');
+    }
+    if (this.#state?.epoch === epoch) {
+      this.#ends.notify('confirmed', { epoch });
+      return;
     }
     await this.#ends.agent.activate(epoch);
     if (this.#closed) return;
     for (const held of this.#installed.keys()) if (held < epoch) this.#installed.delete(held);
+    this.#lease = installed.lease;
     this.#state = {
       epoch,
       fingerprint: toHex(fingerprint),
+      chain: toHex(installed.chain),
       trigger: target.trigger,
       at: this.#ends.clock.wallMs(),
     };

@@ -1,8 +1,15 @@
-// One participant's connection to one meeting, without media: who is there, what they send, which key is in use. Portable: the
-// SDK puts WebRTC on top of it, load generators and tests their own. Made by `connect`.
+// One participant's stay in one meeting, without media: who is there, what they send, which key is in use. Portable: the SDK puts WebRTC
+// on top of it, load generators and tests their own. Made by `connect`.
+//
+// A socket that is lost ends nothing: the link comes back within the resume window, and meanwhile what is sealed goes on under the epoch
+// in use, until its life ends. Requests wait for the connection; those that were under way are asked again. All of them may be: a
+// resume names what this end has of its own, so what a lost answer would have told of is closed by then, and the rest changes nothing
+// when it is done twice.
 
 import { LatchkeyError } from '../../protocol/errors.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
+import { epochId, protocolVersion } from '../../protocol/names.ts';
 import type { DepartureCause, EndReason, Lease, Role, StreamId } from '../../protocol/names.ts';
 import type {
   Answer,
@@ -18,7 +25,12 @@ import { Emitter } from './emitter.ts';
 import type { KeyAgent } from './keyAgent.ts';
 import { KeyPlane } from './keyPlane.ts';
 import type { EpochState } from './keyPlane.ts';
-import { Roster } from './roster.ts';
+import { Link } from './link.ts';
+import { OwnMedia } from './ownMedia.ts';
+import type { GoneMedia } from './ownMedia.ts';
+import { Readmission } from './readmission.ts';
+import { Presence } from './presence.ts';
+import type { Roster } from './roster.ts';
 import type { AnyServerNotice, Signaling } from './signaling.ts';
 import { verifyTransports } from './transports.ts';
 
@@ -28,6 +40,10 @@ export type SessionEnd = EndReason | 'connectionLost';
 const troubles: ReadonlySet<EndReason> = new Set(['protocolError', 'tooSlow', 'failed']);
 
 export interface SessionEvents {
+  /** `lost`: the socket is gone, and media go on without it for now; `resumed`: as before, with whatever events tell what changed. */
+  readonly connection: { readonly state: 'lost' | 'resumed' };
+  /** After a resume: what this participant had, and has no more. */
+  readonly gone: GoneMedia;
   /** Sealing goes on under this epoch. */
   readonly epoch: EpochState;
   readonly participantJoined: Participant;
@@ -52,6 +68,11 @@ export interface SessionParts {
   readonly signaling: Signaling;
   readonly agent: KeyAgent;
   readonly clock: Clock;
+  /** 0 ≤ r < 1; for pauses alone. */
+  readonly random: () => number;
+  /** One more socket to the same server. */
+  readonly open: (timeoutMs: number) => Promise<Signaling>;
+  readonly signingKey: Uint8Array;
   readonly joined: Answer<'join'>;
   readonly lease: Lease;
   readonly incarnation: Uint8Array;
@@ -62,25 +83,35 @@ const endErrors: Partial<Record<SessionEnd, readonly [ErrorCode, string?]>> = {
   meetingEnded: ['meeting_ended'],
   serverStopping: ['draining'],
   evicted: ['forbidden', 'this participant was removed'],
+  superseded: ['lease_taken'],
 };
+
+type SessionMethod = Exclude<Method, 'join' | 'challenge' | 'resume' | 'readmit' | 'leave' | 'openMedia'>;
+/** What a resume does by itself: it names what is left, and the server closes the rest. */
+const doneByResume: ReadonlySet<Method> = new Set(['closeProducer', 'closeConsumer']);
 
 /** How long a server that does not answer can delay leaving, in milliseconds. */
 const leaveGraceMs = 2_000;
+
+/** Asked over a socket that is gone: there was no answer, or none could be given. */
+const isCutOff = (thrown: unknown): boolean =>
+  thrown instanceof LatchkeyError && (thrown.code === 'connection_lost' || thrown.code === 'closed');
 
 type NoticeTable = { readonly [N in ServerNotice]: (data: NoticeData<N>) => void };
 
 export class Session {
   readonly meeting: Answer<'join'>['meeting'];
   readonly self: Participant;
-  readonly lease: Lease;
   readonly incarnation: Uint8Array;
   readonly routerRtpCapabilities: Readonly<Record<string, unknown>>;
-  /** The others. */
-  readonly roster: Roster;
-  readonly #signaling: Signaling;
+  readonly #firstLease: Lease;
+  readonly #link: Link;
   readonly #agent: KeyAgent;
   readonly #clock: Clock;
   readonly #keys: KeyPlane;
+  readonly #readmission: Readmission;
+  readonly #own = new OwnMedia();
+  readonly #presence: Presence;
   readonly #events = new Emitter<SessionEvents>();
   #leaving = false;
   /** Not null: ended, and why. */
@@ -90,34 +121,44 @@ export class Session {
     const { joined, agent, clock, signaling } = parts;
     this.meeting = joined.meeting;
     this.self = { participantId: joined.participantId, name: joined.name, role: joined.role };
-    this.lease = parts.lease;
+    this.#firstLease = parts.lease;
     this.incarnation = parts.incarnation;
     this.routerRtpCapabilities = joined.routerRtpCapabilities;
-    this.roster = new Roster(
-      joined.participants.filter(({ participantId }) => participantId !== joined.participantId),
-      joined.producers,
-    );
-    this.#signaling = signaling;
     this.#agent = agent;
     this.#clock = clock;
     this.#keys = new KeyPlane({
       agent,
       clock,
-      notify: (notice, data) => signaling.notify(notice, data),
+      notify: (notice, data) => this.#link.current?.notify(notice, data),
       onEpoch: (state) => this.#events.emit('epoch', state),
       onStopped: (error) => this.#events.emit('failure', error),
       onFailed: (error) => this.#end('failed', error),
     });
+    this.#presence = new Presence(joined, {
+      selfId: this.self.participantId,
+      events: this.#events,
+      own: this.#own,
+      nextEpoch: () => this.#keys.nextEpoch,
+      onLeases: (changes) => this.#keys.leases(changes),
+    });
+    this.#link = this.#createLink(parts);
+    this.#readmission = this.#createReadmission(parts);
     agent.on('recovered', (origin) => this.#events.emit('recovered', origin));
     agent.on('expired', () =>
       this.#events.emit('failure', new LatchkeyError('sending_stopped', 'the key outlived its time')),
     );
     agent.on('failed', ({ code, message }) => this.#end('failed', new LatchkeyError(code, message)));
-    signaling.deliverTo({
-      notice: (notice) => this.#notice(notice),
-      keyMessage: (message) => this.#keys.keyMessage(message),
-      closed: (error) => this.#end(error.code === 'connection_lost' ? 'connectionLost' : 'failed', error),
-    });
+    this.#deliver(signaling);
+  }
+
+  /** The own one that frames carry now. */
+  get lease(): Lease {
+    return this.#keys.lease ?? this.#firstLease;
+  }
+
+  /** The others. */
+  get roster(): Roster {
+    return this.#presence.roster;
   }
 
   get role(): Role {
@@ -156,12 +197,12 @@ export class Session {
     });
   }
 
-  /** @throws LatchkeyError with the server's code, `connection_lost`, `closed`. */
-  request<M extends Exclude<Method, 'join' | 'leave' | 'openMedia'>>(
-    method: M,
-    ask: Ask<M>,
-  ): Promise<Answer<M>> {
-    return this.#signaling.request(method, ask);
+  /**
+   * While the connection is lost, waits until it has been resumed.
+   * @throws LatchkeyError with the server's code, or why the session ended.
+   */
+  request<M extends SessionMethod>(method: M, ask: Ask<M>): Promise<Answer<M>> {
+    return this.#request(method, ask);
   }
 
   /**
@@ -169,9 +210,17 @@ export class Session {
    * @throws LatchkeyError `key_message_forged`, `weak_fingerprint`, and as `request`.
    */
   async openMedia(ask: Ask<'openMedia'>): Promise<Answer<'openMedia'>> {
-    const opened = await this.#signaling.request('openMedia', ask);
+    const opened = await this.#request('openMedia', ask);
     await verifyTransports(this.#agent, this.self.participantId, opened);
     return opened;
+  }
+
+  /** Something else failed: whether the connection still answers is found out now, not with the next request. */
+  probe(): void {
+    // Any answer will do, a refusal too.
+    this.#link.current?.request('challenge', {}).catch((thrown: unknown) => {
+      if (!(thrown instanceof LatchkeyError)) throw thrown;
+    });
   }
 
   /** Tells the server and ends; ends just the same where the server does not answer. */
@@ -180,7 +229,8 @@ export class Session {
     this.#leaving = true;
     const cancel = this.#clock.after(leaveGraceMs, () => this.#end('left'));
     try {
-      await this.#signaling.request('leave', {});
+      // While the connection is lost there is nobody to tell: the window passes without us.
+      await this.#link.current?.request('leave', {});
     } catch (thrown) {
       // Ended meanwhile, or the server does not hear: it notices that the socket closes.
       if (!(thrown instanceof LatchkeyError)) throw thrown;
@@ -195,6 +245,78 @@ export class Session {
     this.#end('left');
   }
 
+  async #request<M extends SessionMethod | 'openMedia'>(method: M, ask: Ask<M>): Promise<Answer<M>> {
+    this.#own.asks(method, ask);
+    for (;;) {
+      const signaling = await this.#link.ready();
+      try {
+        return await signaling.request(method, ask, (answer) => this.#own.answered(method, answer));
+      } catch (thrown) {
+        if (this.#endError !== null || !signaling.closed || !isCutOff(thrown)) throw thrown;
+      }
+      if (doneByResume.has(method)) {
+        await this.#link.ready();
+        return {} as Answer<M>;
+      }
+    }
+  }
+
+  #createLink({ signaling, clock, random, open, joined }: SessionParts): Link {
+    return new Link(signaling, {
+      clock,
+      random,
+      open,
+      windowMs: joined.timers.resumeWindowMs,
+      resume: (socket) => this.#resume(socket),
+      onLost: () => this.#events.emit('connection', { state: 'lost' }),
+      onResumed: () => this.#events.emit('connection', { state: 'resumed' }),
+      onOver: (error) => this.#end(error.code === 'malformed' ? 'failed' : 'connectionLost', error),
+    });
+  }
+
+  #createReadmission({ agent, joined, signingKey }: SessionParts): Readmission {
+    const { participantId, role } = this.self;
+    const expected = { meeting: this.meeting.id, participantId, role, signingKey };
+    return new Readmission({
+      agent,
+      signaling: () => this.#link.current,
+      admit: (admission) =>
+        this.#keys.admit(() =>
+          agent.admit(fromBase64Url(admission) ?? new Uint8Array(), expected, joined.timers),
+        ),
+      onRefused: (error) => this.#events.emit('failure', error),
+    });
+  }
+
+  #deliver(signaling: Signaling): void {
+    signaling.deliverTo({
+      notice: (notice) => this.#notice(notice),
+      keyMessage: (message) => this.#keys.keyMessage(message),
+      closed: (error) => {
+        if (error.code === 'connection_lost') this.#link.lost();
+        else this.#end('failed', error);
+      },
+    });
+  }
+
+  async #resume(signaling: Signaling): Promise<() => void> {
+    const { challenge } = await signaling.request('challenge', {});
+    const held = await this.#keys.held();
+    const proofs = await this.#agent.prove(fromBase64Url(challenge) ?? new Uint8Array());
+    const answer = await signaling.request('resume', {
+      protocol: protocolVersion,
+      meeting: this.meeting.id,
+      participantId: this.self.participantId,
+      proofs: proofs.map(({ lease, proof }) => ({ lease, proof: toBase64Url(proof) })),
+      ...held,
+      producers: this.#own.producers,
+      consumers: this.#own.consumers,
+    });
+    if (this.#endError !== null) throw this.#endError;
+    this.#presence.resumed(answer);
+    return () => this.#deliver(signaling);
+  }
+
   #notice(notice: AnyServerNotice): void {
     if (this.ended) return;
     const handle = this.#notices[notice.notice] as (data: AnyServerNotice['data']) => void;
@@ -203,29 +325,13 @@ export class Session {
 
   readonly #notices: NoticeTable = {
     activated: (data) => this.#keys.activated(data),
-    readmit: () => undefined,
-    leases: () => undefined,
-    participantJoined: (participant) => {
-      if (participant.participantId === this.self.participantId) return;
-      if (this.roster.join(participant)) this.#events.emit('participantJoined', participant);
-    },
-    participantLeft: ({ participantId, cause }) => {
-      const left = this.roster.leave(participantId);
-      if (left === null) return;
-      for (const producer of left.producers) this.#events.emit('producerRemoved', producer);
-      this.#events.emit('participantLeft', { participant: left.participant, cause });
-    },
-    producerAdded: (producer) => {
-      if (this.roster.add(producer)) this.#events.emit('producerAdded', producer);
-    },
-    producerChanged: (change) => {
-      const producer = this.roster.change(change);
-      if (producer !== null) this.#events.emit('producerChanged', producer);
-    },
-    producerRemoved: ({ producerId }) => {
-      const producer = this.roster.remove(producerId);
-      if (producer !== null) this.#events.emit('producerRemoved', producer);
-    },
+    readmit: () => this.#readmission.ask(),
+    leases: ({ epoch, leases }) => this.#presence.leases(epochId(epoch), leases),
+    participantJoined: (participant) => this.#presence.joined(participant),
+    participantLeft: (data) => this.#presence.left(data),
+    producerAdded: (producer) => this.#presence.producerAdded(producer),
+    producerChanged: (change) => this.#presence.producerChanged(change),
+    producerRemoved: ({ producerId }) => this.#presence.producerRemoved(producerId),
     speakers: ({ participantIds }) => this.#events.emit('speakers', participantIds),
     sendingPaused: (data) => this.#events.emit('sendingPaused', data),
     ended: ({ reason, code }) => {
@@ -238,7 +344,7 @@ export class Session {
     const told = this.#leaving ? 'left' : reason;
     this.#endError = error ?? new LatchkeyError(...(endErrors[told] ?? ['closed']));
     this.#keys.close();
-    this.#signaling.close();
+    this.#link.close(this.#endError);
     this.#agent.close();
     if (error !== undefined && told !== 'left') this.#events.emit('failure', error);
     this.#events.emit('ended', { reason: told });

@@ -1,6 +1,11 @@
 // The client's end of a participant's WebSocket: requests with their answers, notices, key messages. It checks that the server
 // keeps to the schemas and knows nothing of what the messages mean. What the server sends is held until `deliverTo`, so that
-// nothing overtakes the answer to `join`.
+// nothing overtakes the answer to `join` or `resume`.
+//
+// A socket that carries nothing any more (half-open) says so to nobody: pings are the server's, and a browser's JavaScript sees none of
+// them. Here it is noticed by the first request that is not answered in time, which ends the connection. There is no probe of its own:
+// while nothing is asked and nothing is told, nothing is missed but a rekey, whose absence ends the sealing (the epoch's life), and
+// who knows better, a media transport that fails, asks at once (`Session.probe`).
 
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { isServerNotice, requests, serverEnvelope, serverNotices } from '../../protocol/signaling.ts';
@@ -36,13 +41,13 @@ interface Pending {
   readonly method: Method;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: LatchkeyError) => void;
-  readonly cancelTimeout: () => void;
+  cancelTimeout: () => void;
 }
 
 /** Messages held before `deliverTo`: more than a server sends within the time it takes to read one answer. */
 const maxHeld = 4_096;
 /** RFC 6455 §7.4.2: 4000 and above are ours. */
-const closeCodes = { done: 1000, malformed: 4010 } as const;
+const closeCodes = { done: 1000, malformed: 4010, unanswered: 4011 } as const;
 
 /** `https://host/base` → `wss://host/base/v1/connect`; query and fragment are dropped, since they may hold tokens. */
 export const endpoint = (url: string, path: string, webSocket = false): string => {
@@ -76,10 +81,15 @@ export class Signaling {
   }
 
   /**
-   * @param timeoutMs for opening, and later for each answer.
+   * @param timeoutMs for opening, and unless told otherwise for each answer.
    * @throws LatchkeyError `connection_lost`, `unsupported_protocol`; TypeError for a URL that is none.
    */
-  static async open(url: string, clock: Clock, timeoutMs: number): Promise<Signaling> {
+  static async open(
+    url: string,
+    clock: Clock,
+    timeoutMs: number,
+    answerMs: number = timeoutMs,
+  ): Promise<Signaling> {
     const socket = new WebSocket(endpoint(url, 'v1/connect', true), [subprotocol]);
     socket.binaryType = 'arraybuffer';
     return await new Promise((resolve, reject) => {
@@ -101,7 +111,7 @@ export class Signaling {
           return;
         }
         cancelTimeout();
-        resolve(new Signaling(socket, clock, timeoutMs));
+        resolve(new Signaling(socket, clock, answerMs));
       });
     });
   }
@@ -119,23 +129,35 @@ export class Signaling {
     for (const deliver of held) deliver(sink);
   }
 
-  /** @throws LatchkeyError with the server's code; `connection_lost` where there was no answer in time; `closed`. */
-  request<M extends Method>(method: M, ask: Ask<M>): Promise<Answer<M>> {
+  /**
+   * @param arrived called with the answer before anything that the server sent after it is delivered.
+   * @throws LatchkeyError with the server's code; `connection_lost` where there was no answer in time; `closed`.
+   */
+  request<M extends Method>(
+    method: M,
+    ask: Ask<M>,
+    arrived: (answer: Answer<M>) => void = () => undefined,
+  ): Promise<Answer<M>> {
     if (this.#closed) return Promise.reject(new LatchkeyError('closed'));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const cancelTimeout = this.#clock.after(this.#timeoutMs, () => {
-        this.#pending.delete(id);
-        reject(new LatchkeyError('connection_lost', `no answer to ${method} in ${this.#timeoutMs} ms`));
-      });
-      this.#pending.set(id, {
+      const pending: Pending = {
         method,
-        // The data are checked against this method's schema before they come here.
-        resolve: (data) => resolve(data as Answer<M>),
+        resolve: (data) => {
+          // The data are checked against this method's schema before they come here.
+          const answer = data as Answer<M>;
+          arrived(answer);
+          resolve(answer);
+        },
         reject,
-        cancelTimeout,
+        cancelTimeout: () => undefined,
+      };
+      this.#pending.set(id, pending);
+      this.#pacer.run(() => {
+        // From here on: whoever enters a large meeting asks for more than may be sent at once.
+        pending.cancelTimeout = this.#clock.after(this.#timeoutMs, () => this.#unanswered(method));
+        this.#socket.send(JSON.stringify({ id, method, data: ask }));
       });
-      this.#pacer.run(() => this.#socket.send(JSON.stringify({ id, method, data: ask })));
     });
   }
 
@@ -199,6 +221,13 @@ export class Signaling {
       pending.reject(new LatchkeyError('malformed', problem));
       this.#breach(problem);
     }
+  }
+
+  /** Whatever else was asked would not be answered either. */
+  #unanswered(method: Method): void {
+    if (this.#closed) return;
+    this.#end(new LatchkeyError('connection_lost', `no answer to ${method} in ${this.#timeoutMs} ms`));
+    this.#socket.close(closeCodes.unanswered, 'unanswered');
   }
 
   /** The server broke the protocol: nothing that it says after that is believed. */

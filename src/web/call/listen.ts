@@ -7,6 +7,7 @@ import type { Store } from '../state/store.ts';
 import { adviceForCode } from '../words/advice.ts';
 import type { Advice } from '../words/advice.ts';
 import { sayComings } from '../words/comings.ts';
+import { reconnectedWords } from '../words/meetingWords.ts';
 
 /** Who comes or goes changes the key a little later: so long it is waited for, to be said in the same sentence. */
 const waitMs = 2_000;
@@ -108,6 +109,11 @@ export const listen = (
       gatherer.add((gathered) => {
         gathered.epoch = epoch.epoch;
       });
+    }),
+    meeting.on('connection', ({ state }) => {
+      store.dispatch({ type: 'connection', lost: state === 'lost' });
+      if (state === 'resumed') store.dispatch({ type: 'said', text: reconnectedWords });
+      people();
     }),
     meeting.on('sendingPaused', ({ paused }) => store.dispatch({ type: 'sendingPaused', paused })),
     meeting.on('failure', ({ code }) => {

@@ -24,11 +24,13 @@ export class Sending {
   /** A source is free again once it is unpublished: showing anew waits for that. */
   #stopping: Promise<unknown> = Promise.resolve();
   #closed = false;
+  readonly #stopListening: () => void;
 
   constructor(store: Store, capture: Capture, meeting: Meeting) {
     this.#store = store;
     this.#capture = capture;
     this.#meeting = meeting;
+    this.#stopListening = meeting.on('publicationEnded', (publication) => this.#lost(publication));
   }
 
   /** Call after every change of a device or a wish. */
@@ -66,8 +68,15 @@ export class Sending {
   /** The meeting ended: nothing is sent any more. */
   close(): void {
     this.#closed = true;
+    this.#stopListening();
     for (const { track } of this.#screen) track.stop();
     this.#screen = [];
+  }
+
+  /** The server lost it: what comes from a device is sent again, what was shown is chosen again by the person. */
+  #lost({ source }: Publication): void {
+    if (source === 'microphone' || source === 'camera') this.sync(source);
+    else void this.stopScreen();
   }
 
   #tell(thrown: unknown): void {

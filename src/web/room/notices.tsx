@@ -5,6 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { Icon } from '../parts/icons.tsx';
 import type { Advice } from '../words/advice.ts';
+import { reconnectingWords } from '../words/meetingWords.ts';
 
 /** How long what happened stays in sight. */
 const saidMs = 5_000;
@@ -63,6 +64,7 @@ export const Notices = (props: Props): JSX.Element => {
           Click to hear the others
         </button>
       )}
+      {state.reconnecting && <Notice advice={reconnectingWords} />}
       {state.sendingPaused && <Notice advice={paused} />}
       {deviceTroubles(props)}
       {state.troubles.map(({ id, advice }) => (

@@ -75,6 +75,7 @@ const handlers: Handlers = {
   },
   stats: (state, { stats }) => ({ ...state, stats }),
   sendingPaused: (state, { paused }) => ({ ...state, sendingPaused: paused }),
+  connection: (state, { lost }) => ({ ...state, reconnecting: lost }),
   sharing: (state, { on }) => ({ ...state, sharing: on }),
   soundBlocked: (state, { blocked }) => ({ ...state, soundBlocked: blocked }),
 

@@ -84,6 +84,8 @@ export interface State {
   readonly epochs: readonly EpochInfo[];
   readonly stats: MeetingStats | null;
   readonly sendingPaused: boolean;
+  /** The connection is lost, and it is tried to come back. */
+  readonly reconnecting: boolean;
   readonly soundBlocked: boolean;
 
   readonly panel: Panel | null;
@@ -128,6 +130,7 @@ export type Action =
   | { readonly type: 'epoch'; readonly epoch: EpochInfo }
   | { readonly type: 'stats'; readonly stats: MeetingStats }
   | { readonly type: 'sendingPaused'; readonly paused: boolean }
+  | { readonly type: 'connection'; readonly lost: boolean }
   | { readonly type: 'sharing'; readonly on: boolean }
   | { readonly type: 'soundBlocked'; readonly blocked: boolean }
   | { readonly type: 'panel'; readonly panel: Panel | null }
@@ -171,6 +174,7 @@ export const firstState: State = {
   epochs: [],
   stats: null,
   sendingPaused: false,
+  reconnecting: false,
   soundBlocked: false,
   panel: null,
   invitation: null,

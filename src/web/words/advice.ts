@@ -70,6 +70,10 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
     title: 'This server has as many meetings as it may',
     hint: 'Try again when one has ended.',
   },
+  resume_refused: {
+    title: 'The server gave up your place',
+    hint: 'You were away for too long, or it was restarted. Join again to get a new key.',
+  },
   lease_taken: { title: 'Another tab took your place', hint: 'Go on there, or join again here.' },
   draining: { title: 'The server is being restarted', hint: 'Join again in a minute.' },
 
@@ -105,9 +109,21 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
   },
   key_message_unopened: keyTrouble('The new key could not be opened'),
   key_message_gap: keyTrouble('A change of the key never arrived here'),
+  story_forked: {
+    title: 'The server told two stories of this meeting’s keys',
+    hint: 'You and others may not be in the same meeting: you were taken out. Do not go on before you know why; tell the others and whoever runs this server.',
+  },
+  sender_refused: {
+    title: 'The server refused what you sent',
+    hint: `It was not sealed as it must be. ${rejoin} ${tellOperator}`,
+  },
   custodian_lost: { title: 'The part of the server that holds keys was restarted', hint: rejoin },
   custodian_timeout: ourFault('The part of the server that holds keys did not answer'),
   custodian_refused: ourFault('The part of the server that holds keys refused to go on'),
+  randomness_failed: {
+    title: 'The server cannot make keys that are safe',
+    hint: `Its source of randomness failed a test, so it makes none. ${tellOperator}`,
+  },
   slab_full: {
     title: 'The server has no room for more keys',
     hint: `Try again when a meeting has ended. ${tellOperator}`,
@@ -131,8 +147,13 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
   internal: ourFault('Something went wrong on the server'),
 };
 
-/** Only the server's own operator ever meets these, at its start. */
-export const neverShown: readonly ErrorCode[] = ['config_invalid', 'file_too_open'];
+/** Only the server's own operator ever meets these, at its start or over a ledger's file. */
+export const neverShown: readonly ErrorCode[] = [
+  'config_invalid',
+  'file_too_open',
+  'ledger_malformed',
+  'ledger_broken',
+];
 
 /** Words for a code, also for one that a newer server sends. */
 export const adviceForCode = (code: string): Advice =>

@@ -10,6 +10,12 @@ export const triggerWords: Record<Trigger, string> = {
   join: 'somebody joined',
   departure: 'somebody left',
   joinAndDeparture: 'people joined and left',
+  interval: 'its time had passed',
+  operator: 'whoever runs this server asked for it',
+  readmission: 'somebody had fallen behind',
+  renewal: 'everybody got new keys, as they do from time to time',
+  compromise: 'everybody got new keys, since some may have been stolen',
+  restart: 'the part of the server that holds keys was restarted',
 };
 
 /** Words for a trigger, also for one that a newer server names. */

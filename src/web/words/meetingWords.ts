@@ -1,4 +1,4 @@
-// Sentences for the steps of joining and for the end of a stay.
+// Sentences for the steps of joining, for a lost connection and for the end of a stay.
 
 import type { EndReason, JoinStep } from '../../client/browser/api.ts';
 import type { Advice } from './advice.ts';
@@ -12,9 +12,20 @@ export const stepWords: Readonly<Record<JoinStep, string>> = {
   joined: 'Joined',
 };
 
+/** While it is tried to come back. */
+export const reconnectingWords: Advice = {
+  title: 'Reconnecting…',
+  hint: 'The connection to the server was lost. Sound and picture go on for now, still sealed; you come back by yourself.',
+};
+export const reconnectedWords = 'Connected again';
+
 export const overWords: Readonly<Record<EndReason, Advice>> = {
   left: { title: 'You left the meeting', hint: 'The keys you held were overwritten. You can join again.' },
   meetingEnded: { title: 'The meeting has ended', hint: 'Its keys are gone.' },
+  superseded: {
+    title: 'This meeting goes on in another place',
+    hint: 'Another connection took yours. Go on there, or join again here.',
+  },
   evicted: { title: 'A host took you out of the meeting', hint: 'The key was changed behind you.' },
   serverStopping: { title: 'The server is being restarted', hint: 'Join again in a minute.' },
   protocolError: {

@@ -40,7 +40,14 @@ const tracks: RemoteTrack[] = [];
 const selfId = 'me';
 
 const fingerprintOf = (epoch: number): string => epoch.toString(16).padStart(2, '0').repeat(16);
-let epochInfo: EpochInfo = { epoch: 0, fingerprint: fingerprintOf(0), trigger: 'join', at: Date.now() };
+const epochOf = (epoch: number, trigger: EpochInfo['trigger']): EpochInfo => ({
+  epoch,
+  fingerprint: fingerprintOf(epoch),
+  chain: fingerprintOf(epoch).repeat(2),
+  trigger,
+  at: Date.now(),
+});
+let epochInfo = epochOf(0, 'join');
 
 const emit: StandIn['emit'] = (event, data) => {
   for (const listener of listeners.get(event) ?? []) (listener as (data: unknown) => void)(data);
@@ -205,7 +212,7 @@ window.standIn = {
     emit('participantLeft', { participantId, name: person?.name ?? '', cause: 'left' });
   },
   changeKey(epoch, trigger) {
-    epochInfo = { epoch, fingerprint: fingerprintOf(epoch), trigger, at: Date.now() };
+    epochInfo = epochOf(epoch, trigger);
     emit('epoch', epochInfo);
   },
 };
