@@ -13,6 +13,7 @@ import { allowsPageOverLoopback } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { closeHttpServer, createHttpServer, listen } from './http/listen.ts';
 import { isLoopbackHost } from './http/loopback.ts';
+import { TapLimit } from './media/tapLimit.ts';
 import { MediaWorkers } from './media/workers.ts';
 import { MeetingDirectory } from './meeting/directory.ts';
 import { LedgerStore } from './meeting/ledgerStore.ts';
@@ -99,6 +100,7 @@ const start = async (
       custodianNumber: () => custodians,
       ledgers,
       workers,
+      tapLimit: new TapLimit(),
       mediaLimits: config.media,
       maxParticipants: config.limits.participantsPerMeeting,
       log,
@@ -222,6 +224,10 @@ const countMeetings = (metrics: Metrics): MeetingEvents => ({
   recovered: (ms) => metrics.recoverySeconds.observe(ms / 1_000),
   resumed: (result) => metrics.resumes.inc({ result }),
   readmitted: (reason) => metrics.readmissions.inc({ reason }),
+  inspected: (frames, outOfOrder) => {
+    metrics.framesInspected.inc({ result: 'inOrder' }, frames - outOfOrder);
+    metrics.framesInspected.inc({ result: 'outOfOrder' }, outOfOrder);
+  },
   senderRefused: (kind) => metrics.sendersRefused.inc({ kind }),
 });
 

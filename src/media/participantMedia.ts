@@ -43,7 +43,7 @@ interface Surroundings {
   readonly router: Router;
   readonly server: WebRtcServer;
   readonly findProducer: (producerId: string) => Producer | undefined;
-  readonly onAudioProducer: (producer: Producer) => void;
+  readonly onProducer: (producer: Producer) => void;
   readonly onClose: () => void;
 }
 
@@ -156,7 +156,7 @@ export class ParticipantMedia {
     this.#assertOpen();
     // The gate may have moved while the worker was asked.
     await this.#applyProducer(producer);
-    if (producer.kind === 'audio') this.#at.onAudioProducer(producer);
+    this.#at.onProducer(producer);
     return producer;
   }
 

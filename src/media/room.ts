@@ -3,14 +3,19 @@
 
 import type { AudioLevelObserver, Producer, Router, RtpCapabilities, WebRtcServer } from 'mediasoup/types';
 import type { MediaWorkers } from './workers.ts';
+import type { EpochId } from '../protocol/names.ts';
 import { ParticipantMedia } from './participantMedia.ts';
 import type { MediaLimits } from './participantMedia.ts';
+import { SenderWatch } from './senderWatch.ts';
+import type { SenderWatchOptions } from './senderWatch.ts';
 
 export interface RoomEvents {
   /** Loudest first; empty: nobody speaks. */
   readonly onSpeakers: (participantIds: string[]) => void;
   /** The worker is gone and everything here with it. */
   readonly onDied: () => void;
+  /** See SenderWatchOptions. */
+  readonly watch: Omit<SenderWatchOptions, 'router'>;
 }
 
 /** Decibels below full scale, averaged over the interval, pauses between words included: speech lies well above, a quiet room below. */
@@ -20,14 +25,21 @@ export class MediaRoom {
   readonly #router: Router;
   readonly #server: WebRtcServer;
   readonly #levels: AudioLevelObserver;
+  readonly #watch: SenderWatch;
   readonly #limits: MediaLimits;
   readonly #participants = new Map<string, ParticipantMedia>();
 
-  private constructor(router: Router, server: WebRtcServer, levels: AudioLevelObserver, limits: MediaLimits) {
+  private constructor(
+    { router, server }: { router: Router; server: WebRtcServer },
+    levels: AudioLevelObserver,
+    limits: MediaLimits,
+    watch: RoomEvents['watch'],
+  ) {
     this.#router = router;
     this.#server = server;
     this.#levels = levels;
     this.#limits = limits;
+    this.#watch = new SenderWatch({ ...watch, router });
   }
 
   static async open(workers: MediaWorkers, limits: MediaLimits, events: RoomEvents): Promise<MediaRoom> {
@@ -39,7 +51,7 @@ export class MediaRoom {
         events.onSpeakers(volumes.map(({ producer }) => String(producer.appData['participantId']))),
       );
       levels.on('silence', () => events.onSpeakers([]));
-      return new MediaRoom(router, server, levels, limits);
+      return new MediaRoom({ router, server }, levels, limits, events.watch);
     } catch (cause) {
       router.close();
       throw cause;
@@ -57,14 +69,28 @@ export class MediaRoom {
       router: this.#router,
       server: this.#server,
       findProducer: (producerId) => this.#findProducer(producerId),
-      onAudioProducer: (producer) => void this.#hear(producer),
+      onProducer: (producer) => {
+        this.#watch.add(producer);
+        if (producer.kind === 'audio') void this.#hear(producer);
+      },
       onClose: () => this.#participants.delete(participantId),
     });
     this.#participants.set(participantId, media);
     return media;
   }
 
+  /** What the watch on senders has counted. */
+  get inspected(): SenderWatch['counts'] {
+    return this.#watch.counts;
+  }
+
+  /** Nobody opens frames of this epoch any more. */
+  retired(epoch: EpochId): void {
+    this.#watch.retired(epoch);
+  }
+
   close(): void {
+    this.#watch.close();
     for (const media of this.#participants.values()) media.close();
     this.#router.close();
   }

@@ -3,10 +3,13 @@
 // as another incarnation.
 
 import type { Logger } from 'pino';
+import type { SenderLease } from '../media/frameInspector.ts';
 import { MediaRoom } from '../media/room.ts';
+import type { ReportedViolation } from '../media/senderWatch.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+import { epochId } from '../protocol/names.ts';
 import type { DepartureCause, EndReason, EpochId, Lease, Role } from '../protocol/names.ts';
 import type { Answer, Ask, NoticeData, ServerNotice } from '../protocol/signaling.ts';
 import { newParticipantId } from './identifiers.ts';
@@ -47,6 +50,8 @@ export class Incarnation {
   /** Its custodian holds this meeting. */
   #custodian: number;
   #closed = false;
+  /** Of what the watch has counted, what was told. */
+  #reported = { inspected: 0, outOfOrder: 0 };
 
   private constructor(
     meeting: MeetingDescription,
@@ -78,6 +83,7 @@ export class Incarnation {
       log: this.#log,
       ledger: this.#ledger,
       onFailed: (code) => this.close('failed', code),
+      onRetired: (epoch) => room.retired(epoch),
     });
     this.#resumption = new Resumption({
       meeting,
@@ -107,6 +113,14 @@ export class Incarnation {
     const room = await MediaRoom.open(context.workers, context.mediaLimits, {
       onSpeakers: (participantIds) => started?.broadcast('speakers', { participantIds }),
       onDied: () => started?.close('failed', 'worker_died'),
+      watch: {
+        nowMs: context.nowMs,
+        tapLimit: context.tapLimit,
+        whois: (participantId) => started?.whois(participantId) ?? null,
+        liveEpochs: () => started?.liveEpochs ?? [],
+        onViolation: (participantId, violation) => started?.refuseSender(participantId, violation),
+        onFailed: (cause) => started?.watchFailed(cause),
+      },
     });
     try {
       const { id, joinPolicy, timers } = meeting;
@@ -158,6 +172,7 @@ export class Incarnation {
         tokenId,
         outlet,
         lease,
+        leases: [{ lease, from: epochId(0), until: null }],
         admission,
         custodian,
         media: this.#room.addParticipant(participantId),
@@ -238,6 +253,43 @@ export class Incarnation {
     const { participantId: participant, role, lease } = member;
     this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
     this.#rekeying.join(member);
+  }
+
+  // The watch on senders
+
+  whois(participantId: string): { readonly leases: readonly SenderLease[] } | null {
+    return this.#members.get(participantId) ?? null;
+  }
+
+  get liveEpochs(): readonly EpochId[] {
+    return this.#rekeying.liveEpochs;
+  }
+
+  /** What it sent is not sealed as it must be: it is ended, and the key changed as for an eviction. */
+  refuseSender(participantId: string, { kind, detail, producerId }: ReportedViolation): void {
+    const member = this.#members.get(participantId);
+    if (member === undefined || !this.#isHere(member)) return;
+    this.#log.error(
+      { event: 'sender.refused', participant: participantId, producer: producerId, kind, detail },
+      'a sender broke a rule of sealing and is removed',
+    );
+    this.#context.events.senderRefused(kind);
+    member.outlet.end('protocolError', 'sender_refused');
+    this.depart(member, 'evicted');
+  }
+
+  watchFailed(cause: unknown): void {
+    if (!this.#closed) this.#log.warn({ event: 'watch.failed', err: cause }, 'a sender could not be watched');
+  }
+
+  /** Counts what was inspected since it was last asked. */
+  reportInspected(): void {
+    const { inspected, outOfOrder } = this.#room.inspected;
+    this.#context.events.inspected(
+      inspected - this.#reported.inspected,
+      outOfOrder - this.#reported.outOfOrder,
+    );
+    this.#reported = { inspected, outOfOrder };
   }
 
   // Going, and coming back
@@ -383,6 +435,7 @@ export class Incarnation {
     this.#closed = true;
     const members = this.members;
     this.#members.clear();
+    this.reportInspected();
     this.#room.close();
     for (const member of members) {
       if (member.away !== null) clearTimeout(member.away);

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { Custodian } from '../custodian/custodian.ts';
 import type { MediaLimits } from '../media/participantMedia.ts';
+import type { TapLimit } from '../media/tapLimit.ts';
 import type { MediaWorkers } from '../media/workers.ts';
 import type {
   DepartureCause,
@@ -45,6 +46,8 @@ export interface MeetingEvents {
   resumed(result: 'ok' | 'refused' | 'expired'): void;
   /** Participants admitted anew, by why. */
   readmitted(reason: ReadmissionReason): void;
+  /** Frames whose headers were looked at since the last time, and those of them out of order. */
+  inspected(frames: number, outOfOrder: number): void;
   /** What was wrong with what a participant sent. */
   senderRefused(kind: string): void;
 }
@@ -56,6 +59,7 @@ export interface MeetingContext {
   readonly custodianNumber: () => number;
   readonly ledgers: LedgerStore;
   readonly workers: MediaWorkers;
+  readonly tapLimit: TapLimit;
   readonly mediaLimits: MediaLimits;
   readonly maxParticipants: number;
   readonly log: Logger;

@@ -1,5 +1,6 @@
 // One participant in a running meeting: who it is, where to reach it, what it sends and receives, how far its keys have come.
 
+import type { SenderLease } from '../media/frameInspector.ts';
 import type { ParticipantMedia } from '../media/participantMedia.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { EndReason, EpochId, Lease, ReadmissionReason, Role } from '../protocol/names.ts';
@@ -31,6 +32,8 @@ export interface Member {
   readonly role: Role;
   /** Changes when it is admitted anew, with the rekey that moves it. */
   lease: Lease;
+  /** That one and the one before, with the epochs of their frames. */
+  leases: readonly SenderLease[];
   readonly tokenId: string;
   readonly media: ParticipantMedia;
   /** Changes when it resumes. */

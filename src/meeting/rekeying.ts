@@ -32,6 +32,8 @@ interface Surroundings {
   readonly ledger: MeetingLedger;
   /** The meeting's keys can no longer be rotated: it must end. */
   readonly onFailed: (code: ErrorCode) => void;
+  /** Nobody opens frames of this epoch any more. */
+  readonly onRetired: (epoch: EpochId) => void;
 }
 
 type Mint = Extract<RekeyOutput, { kind: 'mint' }>;
@@ -255,6 +257,7 @@ export class Rekeying {
       const index = this.#live.findIndex((live) => live.epoch === epoch);
       if (index === -1) return;
       this.#live.splice(index, 1);
+      this.#at.onRetired(epoch);
       this.#at.ledger.append({ type: 'retired', epoch, acknowledged, missed });
     },
   };
@@ -284,7 +287,7 @@ export class Rekeying {
 
   #minted(answer: RekeyAnswer, { moves, departures }: Mint, asked: LedgerHead): void {
     const { epoch, trigger, fingerprint, chain } = answer;
-    for (const move of moves) this.#move(move);
+    for (const move of moves) this.#move(move, epoch);
     this.#live.push({ epoch, fingerprint });
     this.#continuation = { nextEpoch: epoch + 1, chain };
     this.#receipts.minted(epoch);
@@ -302,11 +305,16 @@ export class Rekeying {
   }
 
   /** Who went meanwhile is not here any more. */
-  #move({ from, to }: Move): void {
+  #move({ from, to }: Move, epoch: EpochId): void {
     const member = this.#byLease.get(from);
     if (member === undefined) return;
     this.#byLease.delete(from);
     member.lease = to;
+    const [before] = member.leases.slice(-1);
+    member.leases = [
+      ...(before === undefined ? [] : [{ ...before, until: epoch }]),
+      { lease: to, from: epoch, until: null },
+    ];
     this.#byLease.set(to, member);
     this.#at.ledger.append({ type: 'moved', participant: member.participantId, from, to });
   }

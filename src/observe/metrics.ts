@@ -90,6 +90,13 @@ const keyMetrics = (registers: Registry[]) => ({
     labelNames: ['reason'],
     registers,
   }),
+  /** `result`: `inOrder` or `outOfOrder`: a counter below one that was seen before, as reordering networks make them. */
+  framesInspected: new Counter({
+    name: 'latchkey_frames_inspected_total',
+    help: 'Frames whose headers the watch on senders looked at, by whether their counters rose.',
+    labelNames: ['result'],
+    registers,
+  }),
   sendersRefused: new Counter({
     name: 'latchkey_senders_refused_total',
     help: 'Participants removed because of what they sent, by what was wrong with it.',

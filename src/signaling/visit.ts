@@ -141,8 +141,8 @@ export class Visit implements Handlers {
     else incarnation.away(member);
   }
 
+  /** Also for who has joined: an answer shows that the connection lives. */
   #challenged(): Reply<'challenge'> {
-    if (this.#seat !== null || this.#joining) throw new LatchkeyError('already_joined');
     const challenge = new Uint8Array(randomBytes(lengths.challenge));
     this.#challenge = challenge;
     return answered({ challenge: toBase64Url(challenge) });
