@@ -26,18 +26,18 @@ const keyBytes = 32;
 
 /** Bytes that a source gives, in draws of keys, before it is found; null where it passes so many. */
 const foundAfter = (source: Draw, most: number): number | null => {
-  let drawn = 0;
+  const drawn = { bytes: 0 };
   try {
     const randomness = new Randomness((bytes) => {
       source(bytes);
-      drawn += bytes.length;
+      drawn.bytes += bytes.length;
     });
     const key = Buffer.alloc(keyBytes);
-    while (drawn < most) randomness.fill(key);
+    while (drawn.bytes < most) randomness.fill(key);
     return null;
   } catch (thrown) {
     assert.equal(Reflect.get(Object(thrown), 'code'), 'randomness_failed');
-    return drawn;
+    return drawn.bytes;
   }
 };
 
