@@ -19,9 +19,6 @@ export const falseAlarmBits = 40;
 /** §4.4.2: samples of one window where a sample has more than two values. */
 export const windowSamples = 512;
 
-/** §4.4.1: so many equal samples in a row are a failure. */
-export const repetitionCutoff = 1 + Math.ceil(falseAlarmBits / claimedBits);
-
 /** log C(trials, successes) for every number of successes. */
 const logChoices = (trials: number): number[] => {
   const choices = [0];
@@ -40,9 +37,16 @@ export const binomialTails = (trials: number, p: number): number[] => {
   return tails;
 };
 
+/** §4.4.1: so many equal samples in a row are a failure. */
+export const repetitionCutoffFor = (claimed: number, alarmBits: number): number =>
+  1 + Math.ceil(alarmBits / claimed);
+
 /** §4.4.2: 1 + the least k with P(X > k) ≤ alpha, X being how often one value occurs in a window: so many equal samples are a failure. */
-export const proportionCutoff =
-  1 + binomialTails(windowSamples, 2 ** -claimedBits).findLastIndex((tail) => tail > 2 ** -falseAlarmBits);
+export const proportionCutoffFor = (claimed: number, alarmBits: number): number =>
+  1 + binomialTails(windowSamples, 2 ** -claimed).findLastIndex((tail) => tail > 2 ** -alarmBits);
+
+export const repetitionCutoff = repetitionCutoffFor(claimedBits, falseAlarmBits);
+export const proportionCutoff = proportionCutoffFor(claimedBits, falseAlarmBits);
 
 /** Draws among which a repeated one is found. */
 export const rememberedDraws = 4_096;

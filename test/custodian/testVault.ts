@@ -15,6 +15,7 @@ import { openAsk, Participant, rekeyAsk } from './participants.ts';
 
 const { privateKey, publicKey: signingPublicKey } = generateKeyPairSync('ed25519');
 export const signingKey = signingPublicKey;
+export const serverPrivateKey = privateKey;
 const serverKey = fromBase64Url(signingPublicKey.export({ format: 'jwk' }).x ?? '') ?? assert.fail('no key');
 export const { publicKey } = await newAdmissionRecipient();
 
