@@ -91,7 +91,7 @@ export class RekeyMachine {
       epochs: this.#epochs,
       readmissions: () => this.#readmissions,
     });
-    this.#readmissions = new Readmissions({ ...common, moveOf: (member) => this.#mints.moveOf(member) });
+    this.#readmissions = new Readmissions(common);
   }
 
   get phase(): RekeyPhase {
@@ -353,7 +353,6 @@ export class RekeyMachine {
       }
       this.#members.delete(from);
       member.lease = to;
-      member.next = null;
       this.#members.set(to, member);
     }
   }
