@@ -91,7 +91,10 @@ export class RekeyMachine {
       epochs: this.#epochs,
       readmissions: () => this.#readmissions,
     });
-    this.#readmissions = new Readmissions(common);
+    this.#readmissions = new Readmissions({
+      ...common,
+      isMoving: (member) => this.#mints.moveOf(member) !== undefined,
+    });
   }
 
   get phase(): RekeyPhase {

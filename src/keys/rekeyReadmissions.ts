@@ -19,6 +19,8 @@ interface Surroundings {
   readonly members: ReadonlyMap<Lease, RekeyMember>;
   readonly pending: PendingRekey;
   readonly tell: (output: RekeyOutput) => void;
+  /** By the mint that is in flight. */
+  readonly isMoving: (member: RekeyMember) => boolean;
 }
 
 export class Readmissions {
@@ -93,7 +95,7 @@ export class Readmissions {
 
   /** Also of one whom the mint in flight moves: the client has forgotten the admission that that names, and the next one takes this. */
   readmitted(lease: Lease, newLease: Lease, nowMs: number): void {
-    const { members, pending, tell, timers } = this.#at;
+    const { isMoving, members, pending, tell, timers } = this.#at;
     const member = members.get(lease);
     if (member === undefined) {
       tell({ kind: 'withdrawn', lease: newLease });
@@ -103,7 +105,7 @@ export class Readmissions {
     if (member.next !== null) tell({ kind: 'withdrawn', lease: member.next });
     member.next = newLease;
     const round = this.#round?.has(member) === true ? this.#round : null;
-    if (round !== null && member.firstEpoch !== null && !member.lagging) {
+    if (round !== null && member.firstEpoch !== null && !member.lagging && !isMoving(member)) {
       round.settle(member);
       pending.hold(member);
       return;
