@@ -91,7 +91,10 @@ export class RekeyMachine {
       epochs: this.#epochs,
       readmissions: () => this.#readmissions,
     });
-    this.#readmissions = new Readmissions({ ...common, moveOf: (member) => this.#mints.moveOf(member) });
+    this.#readmissions = new Readmissions({
+      ...common,
+      isMoving: (member) => this.#mints.moveOf(member) !== undefined,
+    });
   }
 
   get phase(): RekeyPhase {
@@ -353,7 +356,6 @@ export class RekeyMachine {
       }
       this.#members.delete(from);
       member.lease = to;
-      member.next = null;
       this.#members.set(to, member);
     }
   }

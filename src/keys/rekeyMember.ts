@@ -12,7 +12,7 @@ export interface RekeyMember {
   inTree: boolean;
   /** It was given an epoch's key at least once: its going takes a rekey. */
   given: boolean;
-  /** Admitted anew: waits at the custodian to take the place of `lease`. */
+  /** Admitted anew: waits at the custodian to take the place of `lease`, and no mint has named it. */
   next: Lease | null;
   /** It has producers. */
   sends: boolean;

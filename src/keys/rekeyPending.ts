@@ -204,6 +204,7 @@ export class PendingRekey {
     for (const members of ofRoundToo ? [this.#moves, this.#held] : [this.#moves]) {
       for (const member of members) {
         if (member.next !== null) moving.push({ member, from: member.lease, to: member.next });
+        member.next = null;
       }
       members.clear();
     }

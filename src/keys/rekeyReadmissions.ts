@@ -10,7 +10,7 @@ import type { Lease } from '../protocol/names.ts';
 import type { Timers } from '../protocol/timers.ts';
 import type { RekeyOutput } from './rekeyEvents.ts';
 import type { RekeyMember } from './rekeyMember.ts';
-import type { Asked, Moving, PendingRekey } from './rekeyPending.ts';
+import type { Asked, PendingRekey } from './rekeyPending.ts';
 import { ReadmissionRound } from './rekeyRound.ts';
 import type { RoundReason } from './rekeyRound.ts';
 
@@ -19,8 +19,8 @@ interface Surroundings {
   readonly members: ReadonlyMap<Lease, RekeyMember>;
   readonly pending: PendingRekey;
   readonly tell: (output: RekeyOutput) => void;
-  /** In the mint that is in flight. */
-  readonly moveOf: (member: RekeyMember) => Moving | undefined;
+  /** By the mint that is in flight. */
+  readonly isMoving: (member: RekeyMember) => boolean;
 }
 
 export class Readmissions {
@@ -93,10 +93,11 @@ export class Readmissions {
     this.#askAtMs.delete(member);
   }
 
+  /** Also of one whom the mint in flight moves: the client has forgotten the admission that that names, and the next one takes this. */
   readmitted(lease: Lease, newLease: Lease, nowMs: number): void {
-    const { members, moveOf, pending, tell, timers } = this.#at;
+    const { isMoving, members, pending, tell, timers } = this.#at;
     const member = members.get(lease);
-    if (member === undefined || moveOf(member) !== undefined) {
+    if (member === undefined) {
       tell({ kind: 'withdrawn', lease: newLease });
       return;
     }
@@ -104,7 +105,7 @@ export class Readmissions {
     if (member.next !== null) tell({ kind: 'withdrawn', lease: member.next });
     member.next = newLease;
     const round = this.#round?.has(member) === true ? this.#round : null;
-    if (round !== null && member.firstEpoch !== null && !member.lagging) {
+    if (round !== null && member.firstEpoch !== null && !member.lagging && !isMoving(member)) {
       round.settle(member);
       pending.hold(member);
       return;
@@ -116,10 +117,9 @@ export class Readmissions {
 
   /** Of a move that no mint names. */
   withdrawNext(member: RekeyMember): void {
-    const { moveOf, pending, tell } = this.#at;
-    if (member.next === null || moveOf(member) !== undefined) return;
-    pending.dropMove(member);
-    tell({ kind: 'withdrawn', lease: member.next });
+    if (member.next === null) return;
+    this.#at.pending.dropMove(member);
+    this.#at.tell({ kind: 'withdrawn', lease: member.next });
     member.next = null;
   }
 
@@ -149,25 +149,25 @@ export class Readmissions {
     }
   }
 
-  /** The mint failed: its moves wait again, but for those of whoever went, and of whom a round that began meanwhile asks anew. */
+  /** The mint failed: its moves wait again, but for those of whoever went, was admitted once more, or is asked by a round that began meanwhile. */
   restore({ round, moving }: Asked, nowMs: number): void {
     const { members, pending, tell } = this.#at;
     const isHere = (member: RekeyMember): boolean => members.get(member.lease) === member;
     for (const { member, from, to } of moving) {
       const here = isHere(member);
-      if (here && this.#round?.has(member) !== true) {
-        if (round?.has(member) === true) pending.hold(member);
-        else pending.move(member, nowMs);
+      if (!here || member.next !== null || this.#round?.has(member) === true) {
+        tell({ kind: 'withdrawn', lease: to });
+        if (!here && !member.inTree) pending.departedWithoutLeaf(from, member.given);
         continue;
       }
-      tell({ kind: 'withdrawn', lease: to });
-      member.next = null;
-      if (!here && !member.inTree) pending.departedWithoutLeaf(from, member.given);
+      member.next = to;
+      if (round?.has(member) === true) pending.hold(member);
+      else pending.move(member, nowMs);
     }
     if (this.#round === null && round?.without(isHere).empty === false) this.#round = round;
   }
 
-  /** What was collected went with the custodian; who moves in a mint that failed with it, too. */
+  /** What was collected went with the custodian. */
   custodianLost(): void {
     this.#round = null;
     for (const member of this.#at.members.values()) member.next = null;

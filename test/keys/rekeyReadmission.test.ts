@@ -136,10 +136,19 @@ describe('a move', () => {
     assert.deepEqual(scene.words.at(-1), 'activate 1');
   });
 
-  it('is not answered a second time while it is in flight, nor for who is gone', () => {
-    const scene = inFlight().readmitted([2, 22]);
-    assert.deepEqual(scene.words, ['withdrawn 22']);
-    scene.minted().acknowledge(1, 1, 3, 12).forget().readmitted([2, 32], [7, 33]);
+  it('that is answered once more while it is in flight is followed by another', () => {
+    const scene = inFlight().readmitted([2, 22]).minted().acknowledge(1, 1, 3).after(2_000);
+    assert.deepEqual(scene.words.slice(0, 3), ['lagging 12', 'activate 1', 'mint + - 12>22']);
+    scene.minted().acknowledge(2, 1, 3, 22).confirm(2, 1, 22);
+    assert.ok(scene.words.includes('caughtUp 22'));
+    const failed = inFlight().readmitted([2, 22]).failed().after(1_000);
+    assert.deepEqual(failed.words, ['withdrawn 12', 'mint + - 2>22']);
+    const gone = inFlight().readmitted([2, 22]).depart('evicted', 2).minted();
+    assert.deepEqual(gone.words, ['withdrawn 22']);
+  });
+
+  it('for who is gone is taken back', () => {
+    const scene = inFlight().minted().acknowledge(1, 1, 3, 12).forget().readmitted([2, 32], [7, 33]);
     assert.deepEqual(scene.words, ['withdrawn 32', 'withdrawn 33']);
   });
 
