@@ -41,6 +41,10 @@ export const unhurried: Readonly<Record<string, string>> = {
   LATCHKEY_TIMERS_ACK_DEADLINE_MS: '120000',
   LATCHKEY_TIMERS_ACK_DEADLINE_EVICTED_MS: '120000',
   LATCHKEY_TIMERS_LAG_LIMIT_MS: '600000',
+  // Or participants would hold all 16 epochs that they may, at ten rekeys a second.
+  LATCHKEY_TIMERS_CONFIRM_GRACE_MS: '50',
+  LATCHKEY_TIMERS_CONFIRM_GRACE_EVICTED_MS: '50',
+  LATCHKEY_TIMERS_RECEIVER_GRACE_MS: '100',
 };
 
 export class MeetingUnderLoad {

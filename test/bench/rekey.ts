@@ -72,7 +72,7 @@ const take = async (
   let bytes = 0;
   const ours = async (round: number): Promise<number> => {
     const done = await withClients(async () => {
-      const watched = meeting.server.ask<WatchedRekey>('watch');
+      const watched = meeting.server.ask<WatchedRekey>('watch', { participants: size });
       await meeting.rekey();
       return await watched;
     });
