@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Randomness } from '../../src/custodian/randomness.ts';
 import { Slab } from '../../src/custodian/slab.ts';
 import { SlabKeys } from '../../src/custodian/slabKeys.ts';
 import { ensureSigningKey } from '../../src/custodian/signingKey.ts';
@@ -39,8 +40,9 @@ const answerMs = 60_000;
 
 export const openVault = (): KeyHolder => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const keys = new SlabKeys(new Slab(slots));
-  const vault = new Vault(keys, privateKey);
+  const randomness = new Randomness();
+  const keys = new SlabKeys(new Slab(slots), randomness);
+  const vault = new Vault({ keys, randomness, signingKey: privateKey });
   vault.openMeeting(opening);
   return {
     where: 'vault',

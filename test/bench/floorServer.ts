@@ -22,7 +22,7 @@ server.on('connection', (socket) => {
   socket.on('message', () => {
     answers++;
     lastAnswerMs = settling.elapsedMs;
-    settling.step();
+    settling.step(answers >= server.clients.size);
   });
 });
 
@@ -38,7 +38,6 @@ answerBy({
     const over = settling.over();
     settling.start();
     for (const socket of server.clients) socket.send(message);
-    settling.step();
     return { ...(await over), lastAnswerMs, answers };
   },
 });

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Role } from '../../src/protocol/names.ts';
 import { Child } from './childProcess.ts';
 
 const clientProcesses = 2;
@@ -41,6 +42,10 @@ export const unhurried: Readonly<Record<string, string>> = {
   LATCHKEY_TIMERS_ACK_DEADLINE_MS: '120000',
   LATCHKEY_TIMERS_ACK_DEADLINE_EVICTED_MS: '120000',
   LATCHKEY_TIMERS_LAG_LIMIT_MS: '600000',
+  // Or participants would hold all 16 epochs that they may, at ten rekeys a second.
+  LATCHKEY_TIMERS_CONFIRM_GRACE_MS: '50',
+  LATCHKEY_TIMERS_CONFIRM_GRACE_EVICTED_MS: '50',
+  LATCHKEY_TIMERS_RECEIVER_GRACE_MS: '100',
 };
 
 export class MeetingUnderLoad {
@@ -96,22 +101,29 @@ export class MeetingUnderLoad {
     }
   }
 
-  /** Everybody joins, and has a key. */
-  async fill(count: number, kind: 'interactive' | 'broadcast', say: (line: string) => void): Promise<void> {
-    this.#meeting = (await this.post<{ id: string }>('/v1/meetings', { kind })).id;
+  /** Everybody joins, and has a key: an audience, and before it so many who may send. */
+  async fill(count: number, presenters: number, say: (line: string) => void): Promise<void> {
+    this.#meeting = (await this.post<{ id: string }>('/v1/meetings', { kind: 'broadcast' })).id;
+    await this.join(presenters, 'presenter');
     const batch = 100 * this.clients.length;
-    for (let joined = 0; joined < count; joined += batch) {
+    for (let joined = presenters; joined < count; joined += batch) {
       await this.join(Math.min(batch, count - joined));
       if ((joined + batch) % 1_000 < batch) say(`${Math.min(joined + batch, count)} of ${count} joined`);
     }
     await this.keyed();
   }
 
-  async join(count: number): Promise<void> {
+  /** So many of those who are there, of whom each client process has its share, send from now on. */
+  async send(count: number): Promise<void> {
+    const share = Math.ceil(count / this.clients.length);
+    await Promise.all(this.clients.map((client) => client.ask('send', share)));
+  }
+
+  async join(count: number, role: Role = 'viewer'): Promise<void> {
     const tokens: string[] = [];
     while (tokens.length < count) {
       const asked = Math.min(tokensAtOnce, count - tokens.length);
-      tokens.push(...(await Promise.all(Array.from({ length: asked }, () => this.#token()))));
+      tokens.push(...(await Promise.all(Array.from({ length: asked }, () => this.#token(role)))));
     }
     const share = Math.ceil(count / this.clients.length);
     const joined = await Promise.all(
@@ -162,9 +174,9 @@ export class MeetingUnderLoad {
     await rm(this.#data, { recursive: true, force: true });
   }
 
-  async #token(): Promise<string> {
+  async #token(role: Role): Promise<string> {
     const path = `/v1/meetings/${this.#meeting}/tokens`;
-    return (await this.post<{ token: string }>(path, { name: 'Participant', role: 'viewer' })).token;
+    return (await this.post<{ token: string }>(path, { name: 'Participant', role })).token;
   }
 
   async #fetch<T>(path: string, init: { method: string; body?: string }): Promise<T> {

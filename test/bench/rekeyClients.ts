@@ -30,6 +30,14 @@ const openOne = (key: Uint8Array, message: Uint8Array): void => {
   decipher.final();
 };
 
+const opus = (ssrc: number) => ({
+  mid: '0',
+  codecs: [{ mimeType: 'audio/opus', payloadType: 111, clockRate: 48_000, channels: 2 }],
+  headerExtensions: [],
+  encodings: [{ ssrc }],
+  rtcp: { cname: 'bench' },
+});
+
 answerBy({
   join: async ({ url, tokens }: { url: string; tokens: string[] }): Promise<string[]> => {
     const joined: string[] = [];
@@ -43,6 +51,16 @@ answerBy({
     };
     await Promise.all(Array.from({ length: joinsAtOnce }, joinSome));
     return joined;
+  },
+  /** The first so many, who may, send one stream each, as far as the server knows; no packet ever comes. */
+  send: async (count: number): Promise<void> => {
+    for (const session of sessions.slice(0, count)) {
+      const { send } = await session.openMedia({ rtpCapabilities: { ...session.routerRtpCapabilities } });
+      if (send === null) throw new Error('this participant may not send');
+      const rtpParameters = opus(1_000_000 + session.lease);
+      const what = { kind: 'audio', source: 'microphone', paused: false, stream: 0 } as const;
+      await session.request('produce', { ...what, transportId: send.id, rtpParameters });
+    }
   },
   /** Resolves when all have a key. */
   keyed: async (): Promise<void> => {

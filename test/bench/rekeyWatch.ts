@@ -33,6 +33,7 @@ const nothing: Omit<WatchedRekey, keyof Settled> = {
 };
 let seen = { ...nothing };
 let watching = false;
+let expected = 0;
 
 const told = (input: RekeyInput): void => {
   if (input.kind === 'minted') seen = { ...seen, mintedMs: settling.elapsedMs };
@@ -59,7 +60,8 @@ RekeyMachine.prototype.step = function watchedStep(input, nowMs) {
   if (watching) {
     told(input);
     outputs.forEach(tells);
-    if (seen.mints > 0 && input.kind !== 'tick') settling.step();
+    if (seen.mints > 0 && input.kind !== 'tick')
+      settling.step(seen.acknowledgements >= expected && seen.activatedMs > 0);
   }
   return outputs;
 };
@@ -72,8 +74,9 @@ KeyDelivery.prototype.minted = function watchedMinted(...call) {
 
 answerBy(
   {
-    /** Answered when the next rekey is over. */
-    watch: async (): Promise<WatchedRekey> => {
+    /** Answered when the next rekey is over, or does not get on: when so many have acknowledged it, it is active and nobody says more. */
+    watch: async ({ participants }: { participants: number }): Promise<WatchedRekey> => {
+      expected = participants;
       seen = { ...nothing };
       watching = true;
       const settled = await settling.over();

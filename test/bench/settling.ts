@@ -1,10 +1,12 @@
-// Measures one burst of a server's work from its first step until nothing of it has come for a while: times, processor time, and how long
-// the event loop was held.
+// Measures one burst of a server's work from its first step until all that must come has come, and a while after that nothing more: times,
+// processor time, and how long the event loop was held.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** Between the last step of a burst and the look at the processor's time; far longer than the steps are apart. */
 const quietMs = 60;
+/** What has not come by then does not come. */
+const deadlineMs = 60_000;
 /** Of the monitor's timer. A loop that is never held shows about this much. */
 const resolutionMs = 1;
 
@@ -19,6 +21,7 @@ export class Settling {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
   #before = process.cpuUsage();
   #timer: NodeJS.Timeout | null = null;
+  #deadline: NodeJS.Timeout | undefined;
   #settled: (() => void) | null = null;
   #startedMs = 0;
 
@@ -35,8 +38,10 @@ export class Settling {
     return performance.now() - this.#startedMs;
   }
 
-  /** Something of it happened. */
-  step(): void {
+  /** Something of it happened. `complete`: all that must has. */
+  step(complete: boolean): void {
+    if (!complete) return;
+    clearTimeout(this.#deadline);
     if (this.#timer === null) this.#timer = setTimeout(() => this.#settle(), quietMs);
     else this.#timer.refresh();
   }
@@ -44,6 +49,7 @@ export class Settling {
   /** Resolves when it is over; call it before it begins. */
   over(): Promise<Settled> {
     return new Promise((resolve) => {
+      this.#deadline = setTimeout(() => this.#settle(), deadlineMs);
       this.#settled = () => {
         const { user, system } = process.cpuUsage(this.#before);
         this.#delay.disable();

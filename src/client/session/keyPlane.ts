@@ -83,7 +83,8 @@ export class KeyPlane {
       const installed = await this.#ends.agent.receive(message);
       if (this.#closed) return;
       for (const one of installed) this.#install(one);
-      await this.#follow();
+      // Whoever has followed says nothing: a second confirmation of each epoch by everybody would be a third of what a rekey makes them send.
+      if (this.#state === null || this.#state.epoch !== this.#target?.epoch) await this.#follow();
     });
   }
 
