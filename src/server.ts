@@ -89,6 +89,8 @@ const start = async (
   undoing.add(() => ledgers.close());
   const keeper = await startKeys(config, data, log);
   undoing.add(() => keeper.close());
+  // The custodian signs the end of each ledger. It answers in time, or is taken for dead: this ends.
+  undoing.add(() => ledgers.noneRuns());
   const workers = await startMedia(config, log);
   undoing.add(() => workers.close());
 
