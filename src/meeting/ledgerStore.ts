@@ -99,6 +99,11 @@ export class LedgerStore {
     void this.sweep();
   }
 
+  /** How many are being written. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Begins the ledger of an incarnation, 16 bytes. */
   open(meeting: string, incarnation: Uint8Array): LedgerFile {
     const { folder, now, onFailed, maxWaitingBytes = defaultMaxWaitingBytes } = this.#options;

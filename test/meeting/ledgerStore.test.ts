@@ -124,6 +124,7 @@ describe('the ledgers in the data folder', () => {
     const store = createStore();
     await store.noneRuns();
     const files = [1, 2].map((value) => store.open('standup', incarnation(value)));
+    assert.equal(store.running, 2);
     let ended = false;
     const noneRuns = store.noneRuns().then(() => {
       ended = true;
