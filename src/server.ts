@@ -90,6 +90,7 @@ const start = async (
   undoing.add(() => ledgers.close());
   const keeper = await startKeys(config, data, log);
   undoing.add(() => keeper.close());
+  undoing.add(() => endLedgers(ledgers, log));
   const workers = await startMedia(config, log);
   undoing.add(() => workers.close());
 
@@ -212,6 +213,13 @@ const startLedgers = (
       if (removed > 0) log.info({ event: 'ledger.swept', removed }, 'old ledgers removed');
     },
   });
+
+/** The custodian signs the end of each, so it goes after them. It answers in time, or is taken for dead: this ends. */
+const endLedgers = async (ledgers: LedgerStore, log: Logger): Promise<void> => {
+  const { running } = ledgers;
+  if (running > 0) log.info({ event: 'ledgers.ending', running }, 'the ends of ledgers are being signed');
+  await ledgers.noneRuns();
+};
 
 const startMedia = ({ media }: Config, log: Logger): Promise<MediaWorkers> =>
   MediaWorkers.start({ ...media, workerBin: media.workerBinary }, log);

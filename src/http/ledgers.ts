@@ -69,7 +69,7 @@ const send =
       await pipeline(stream, response);
     } catch (thrown) {
       // Whoever asked went away: nobody is there to be told.
-      if (!response.destroyed || stream.errored !== null) throw thrown;
+      if (Reflect.get(Object(thrown), 'code') !== 'ERR_STREAM_PREMATURE_CLOSE') throw thrown;
     }
   };
 

@@ -24,15 +24,15 @@ interface Kind<T> {
   read(value: unknown): T | undefined;
 }
 
-const isWhole = (value: unknown, low: number, high: number): value is number =>
-  Number.isInteger(value) && Number(value) >= low && Number(value) <= high;
+const isWhole = (value: number, low: number, high: number): boolean =>
+  Number.isInteger(value) && value >= low && value <= high;
 
 const whole = <T extends number>(low: number, high: number, brand: (value: number) => T): Kind<T> => ({
   write: (value) => {
     if (!isWhole(value, low, high)) throw new RangeError(`${low} … ${high} expected, got ${value}`);
     return String(value);
   },
-  read: (value) => (isWhole(value, low, high) ? brand(value) : undefined),
+  read: (value) => (typeof value === 'number' && isWhole(value, low, high) ? brand(value) : undefined),
 });
 
 const same = (value: number): number => value;
@@ -45,7 +45,7 @@ const time = whole(0, 8.64e15, same);
 /** Milliseconds by a monotonic clock, rounded up: never told shorter than it was. */
 const duration: Kind<number> = {
   write: (value) => time.write(Math.ceil(value)),
-  read: time.read,
+  read: (value) => time.read(value),
 };
 
 const bytes = (length: number): Kind<Uint8Array> => ({

@@ -85,14 +85,6 @@ export const ledgerError = ({ line, code, message }: LedgerFault): LatchkeyError
 export const verifyLedger = (text: string, tools: LedgerTools): LedgerFindings | LedgerFault =>
   new Verification(text.split('\n'), tools).run();
 
-/** What the next signature speaks of. */
-interface Signed {
-  readonly incarnation: Uint8Array;
-  readonly signingKey: Uint8Array;
-  /** Of the last epoch; zeros before the first. */
-  readonly chain: Uint8Array;
-}
-
 const noHash = new Uint8Array(lengths.hash);
 
 class Verification {
@@ -102,7 +94,8 @@ class Verification {
   readonly #tools: LedgerTools;
   readonly #story = new LedgerStory();
   readonly #hashes: Uint8Array[] = [];
-  #signed: Signed | null = null;
+  /** Of the last epoch; zeros before the first. */
+  #chain: Uint8Array = noHash;
   #signedThrough = -1;
 
   constructor(parts: readonly string[], tools: LedgerTools) {
@@ -129,9 +122,17 @@ class Verification {
     const { closed, epochs, participants, endedAt, clockSetBack } = this.#story;
     return {
       ok: true,
-      ...{ incarnation, meeting, kind, joinPolicy, signingKey },
+      incarnation,
+      meeting,
+      kind,
+      joinPolicy,
+      signingKey,
       lines: this.#texts.length,
-      ...{ epochs, participants, openedAt: at, endedAt, closed },
+      epochs,
+      participants,
+      openedAt: at,
+      endedAt,
+      closed,
       signedThrough: this.#signedThrough,
       clockSetBack,
     };
@@ -166,31 +167,30 @@ class Verification {
     return this.#tools.hash(encodeUtf8(text));
   }
 
-  #open({ incarnation, signingKey }: LedgerLine<'opened'>): LedgerFault | null {
+  #open({ signingKey }: LedgerLine<'opened'>): LedgerFault | null {
     const { publicKey } = this.#tools;
-    if (publicKey !== undefined && !equalBytes(publicKey, signingKey)) return fault(0, 'key');
-    this.#signed = { incarnation, signingKey, chain: noHash };
-    return null;
+    return publicKey === undefined || equalBytes(publicKey, signingKey) ? null : fault(0, 'key');
   }
 
   #mint(line: LedgerLine<'minted'>): LedgerFault | null {
-    const ledger = this.#hashes[line.through];
-    const signed = this.#signed;
-    // The story lets no line cover what is not there, and none come before the one that opens.
-    if (ledger === undefined || signed === null) return fault(line.n, 'story');
-    const problem = this.#problemOfMint(signed, line, ledger);
+    const problem = this.#problemOfMint(line, this.#chain, this.#hashes[line.through]);
     if (problem !== null) return problem;
-    this.#signed = { ...signed, chain: line.chain };
+    this.#chain = line.chain;
     this.#signedThrough = line.through;
     return null;
   }
 
+  /** `chain`: of the epoch before. `ledger`: the hash of the line through which it covers them. */
   #problemOfMint(
-    { incarnation, signingKey, chain }: Signed,
     line: LedgerLine<'minted'>,
-    ledger: Uint8Array,
+    chain: Uint8Array,
+    ledger: Uint8Array | undefined,
   ): LedgerFault | null {
     const { n, previous, signature } = line;
+    const { opened } = this.#story;
+    // Neither can be after the story was told: no line comes before the one that opens, and none covers what is not there.
+    if (opened === null || ledger === undefined) return fault(n, 'story');
+    const { incarnation, signingKey } = opened;
     if (!equalBytes(previous, chain)) return fault(n, 'chain', 'not the chain of the epoch before');
     if (!equalBytes(line.chain, this.#tools.hash(chainInput({ ...line, incarnation, ledger })))) {
       return fault(n, 'chain', 'the chain of this epoch is that of other lines than stand before it');
@@ -202,18 +202,15 @@ class Verification {
   #close({ n, prev, lines, hash, signature }: LedgerLine<'closed'>): LedgerFault | null {
     if (lines !== n) return fault(n, 'sequence', `${n} lines stand before the end, and ${lines} are said to`);
     if (!equalBytes(hash, prev)) return fault(n, 'chain', 'two hashes of the last line');
-    if (this.#signed === null || !this.#signsEnd(this.#signed, n, hash, signature))
-      return fault(n, 'signature');
+    if (!this.#isEnd(n, hash, signature)) return fault(n, 'signature');
     this.#signedThrough = n;
     return null;
   }
 
-  #signsEnd(
-    { incarnation, signingKey }: Signed,
-    lines: number,
-    hash: Uint8Array,
-    signature: Uint8Array,
-  ): boolean {
+  #isEnd(lines: number, hash: Uint8Array, signature: Uint8Array): boolean {
+    const { opened } = this.#story;
+    if (opened === null) return false;
+    const { incarnation, signingKey } = opened;
     return this.#tools.verify(signingKey, ledgerSignatureInput({ incarnation, lines, hash }), signature);
   }
 
@@ -243,20 +240,17 @@ class Verification {
   #wordOnLine(n: number): 'good' | 'bad' | 'unknown' {
     /** Of line n − 1, as line n tells it, and of those after it. */
     const hashes = this.#hashes.slice(0, n - 1);
-    let signed = this.#signed;
+    let chain = this.#chain;
     for (const [beyond, text] of this.#texts.slice(n).entries()) {
       const line = this.#decode(n + beyond, text);
-      if ('ok' in line || signed === null) return 'unknown';
+      if ('ok' in line) return 'unknown';
       if (beyond === 0) hashes.push(line.prev);
       else if (!equalBytes(line.prev, hashes[line.n - 1] ?? noHash)) return 'unknown';
-      if (line.type === 'closed') {
-        return this.#signsEnd(signed, line.n, line.prev, line.signature) ? 'good' : 'bad';
-      }
+      if (line.type === 'closed') return this.#isEnd(line.n, line.prev, line.signature) ? 'good' : 'bad';
       if (line.type === 'minted') {
-        const ledger = hashes[line.through];
-        if (ledger === undefined || this.#problemOfMint(signed, line, ledger) !== null) return 'bad';
+        if (this.#problemOfMint(line, chain, hashes[line.through]) !== null) return 'bad';
         if (line.through >= n - 1) return 'good';
-        signed = { ...signed, chain: line.chain };
+        chain = line.chain;
       }
       hashes.push(this.#hash(text));
     }

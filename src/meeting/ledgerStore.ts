@@ -88,6 +88,7 @@ export class LedgerStore {
   /** By file name. */
   readonly #running = new Map<string, LedgerFile>();
   readonly #timer: NodeJS.Timeout;
+  readonly #onNoneRuns: (() => void)[] = [];
   #closed = false;
 
   /** Sweeps at once and every day. @throws LatchkeyError `config_invalid`, `file_too_open` */
@@ -98,12 +99,17 @@ export class LedgerStore {
     void this.sweep();
   }
 
+  /** How many are being written. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Begins the ledger of an incarnation, 16 bytes. */
   open(meeting: string, incarnation: Uint8Array): LedgerFile {
     const { folder, now, onFailed, maxWaitingBytes = defaultMaxWaitingBytes } = this.#options;
     const file = `${meeting}.${Math.trunc(now())}.${toBase64Url(incarnation)}.jsonl`;
     if (parseName(file) === null) throw new RangeError('not the id of a meeting and an incarnation');
-    const onClosed = (): void => void this.#running.delete(file);
+    const onClosed = (): void => this.#ended(file);
     const ledger = new LedgerFile({ path: join(folder, file), maxWaitingBytes, onFailed, onClosed });
     this.#running.set(file, ledger);
     return ledger;
@@ -149,6 +155,13 @@ export class LedgerStore {
     return removed;
   }
 
+  /** Resolves when no ledger runs: each that was begun has its last line, and is written. */
+  async noneRuns(): Promise<void> {
+    while (this.#running.size > 0) {
+      await new Promise<void>((resolve) => this.#onNoneRuns.push(resolve));
+    }
+  }
+
   /** No more sweeps and no more lines; waits for what is still to be written. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -156,6 +169,12 @@ export class LedgerStore {
     const running = [...this.#running.values()];
     for (const file of running) file.close();
     await Promise.all(running.map((file) => file.flush()));
+  }
+
+  #ended(file: string): void {
+    this.#running.delete(file);
+    if (this.#running.size > 0) return;
+    for (const resolve of this.#onNoneRuns.splice(0)) resolve();
   }
 
   async #read(name: Name): Promise<ReadLedger | null> {

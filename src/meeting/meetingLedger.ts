@@ -72,8 +72,17 @@ export class MeetingLedger {
     this.#chain = chain;
     return this.#write({
       type: 'minted',
-      ...{ epoch, trigger, through: asked.lines - 1, previous, chain, fingerprint, digest, signature },
-      ...{ mintedAt, sealedAt, delivered },
+      epoch,
+      trigger,
+      through: asked.lines - 1,
+      previous,
+      chain,
+      fingerprint,
+      digest,
+      signature,
+      mintedAt,
+      sealedAt,
+      delivered,
     });
   }
 

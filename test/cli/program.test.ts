@@ -82,8 +82,15 @@ test('--help names the commands, examples and every exit code of theirs', async 
 
 test('a mistake on the command line is explained, and ends with the code for it', async () => {
   const mistakes = [
-    ...[[], ['sevre'], ['serve', '--confgi', 'x'], ['serve', '--config'], ['serve', 'more']],
-    ...[['ledger'], ['ledger', 'verfiy'], ['ledger', 'verify'], ['ledger', 'verify', 'one', 'two']],
+    [],
+    ['sevre'],
+    ['serve', '--confgi', 'x'],
+    ['serve', '--config'],
+    ['serve', 'more'],
+    ['ledger'],
+    ['ledger', 'verfiy'],
+    ['ledger', 'verify'],
+    ['ledger', 'verify', 'one', 'two'],
     ['ledger', 'verify', '--key', 'short', 'one'],
   ];
   for (const args of mistakes) {

@@ -80,7 +80,10 @@ describe("a ledger's line", () => {
       assert.match(text, /^[\x20-\x7e]{1,800}$/);
       assert.deepEqual(decodeLedgerLine(text), line);
       assert.deepEqual(Object.keys(JSON.parse(text) as object), [
-        ...['n', 'prev', 'at', 'type'],
+        'n',
+        'prev',
+        'at',
+        'type',
         ...ledgerFields[entry.type],
       ]);
     }
@@ -88,8 +91,13 @@ describe("a ledger's line", () => {
 
   it('has a fixed spelling', () => {
     const text = encodeLedgerLine({
-      ...{ n: 5, prev: filled(32, 0), at: 1_800_000_000_000, type: 'left' },
-      ...{ participant: 'ada', lease: lease(2), cause: 'left' },
+      n: 5,
+      prev: filled(32, 0),
+      at: 1_800_000_000_000,
+      type: 'left',
+      participant: 'ada',
+      lease: lease(2),
+      cause: 'left',
     });
     const zeros = 'A'.repeat(43);
     assert.equal(

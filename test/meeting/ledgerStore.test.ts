@@ -120,6 +120,25 @@ describe('the ledgers in the data folder', () => {
     assert.deepEqual(await next.list('other'), []);
   });
 
+  it('none runs once each that was begun is closed and written', async () => {
+    const store = createStore();
+    await store.noneRuns();
+    const files = [1, 2].map((value) => store.open('standup', incarnation(value)));
+    assert.equal(store.running, 2);
+    let ended = false;
+    const noneRuns = store.noneRuns().then(() => {
+      ended = true;
+    });
+    for (const file of files) {
+      file.write('one');
+      assert.ok(await file.flush());
+      assert.equal(ended, false);
+      file.close();
+    }
+    await noneRuns;
+    assert.ok((await store.list('standup')).every(({ running }) => !running));
+  });
+
   it('the one that runs is the newest, though the clock was set back', async () => {
     const store = createStore();
     const before = store.open('standup', incarnation(1));

@@ -30,8 +30,15 @@ describe("a meeting's ledger while it is written", () => {
     const { lines } = write();
     const [line = ''] = lines;
     assert.deepEqual(decodeLedgerLine(line), {
-      ...{ n: 0, prev: new Uint8Array(32), at: 1_800_000_000_000, type: 'opened', version: 1 },
-      ...{ incarnation: new Uint8Array(16), meeting: 'standup', kind: 'broadcast', joinPolicy: 'first' },
+      n: 0,
+      prev: new Uint8Array(32),
+      at: 1_800_000_000_000,
+      type: 'opened',
+      version: 1,
+      incarnation: new Uint8Array(16),
+      meeting: 'standup',
+      kind: 'broadcast',
+      joinPolicy: 'first',
       signingKey: new Uint8Array(signer.publicKey),
     });
   });
