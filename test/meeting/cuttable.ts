@@ -9,6 +9,8 @@ export interface Cuttable {
   readonly url: string;
   /** Every connection that there is, as a network does that loses them: without a word. */
   cut(): void;
+  /** Every connection stands still from now on, both ways, and is never closed: as a network does whose last hop is gone. */
+  stall(): void;
   /** Whether new connections get through. */
   open: boolean;
   close(): Promise<void>;
@@ -42,6 +44,13 @@ export const startCuttable = async (serverUrl: string): Promise<Cuttable> => {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy();
+    },
+    stall: () => {
+      cuttable.open = false;
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.pause();
+      }
     },
     open: true,
     close: async () => {
