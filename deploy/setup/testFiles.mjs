@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { filesBelow } from './places.mjs';
 
-// Browsers and real workers: beside others on two cores their timing is that of the neighbours.
-const needsTheMachine = /^test\/(?:browser|memory|slow)\/|^test\/web\/page\./;
+// Browsers, real workers and real media: beside others on two cores their timing is that of the neighbours.
+const needsTheMachine = /^test\/(?:browser|memory|network|participant|slow)\/|^test\/web\/page\./;
 
 /**
  * @param {string} root

@@ -26,7 +26,7 @@ export const parseRtp = (packet: Uint8Array): RtpPacket => {
 };
 
 /** Splits VP8's payload descriptor (RFC 7741 §4.2) from what it describes. */
-const parseDescriptor = (payload: Uint8Array): { starts: boolean; data: Uint8Array } => {
+export const parseVp8Descriptor = (payload: Uint8Array): { starts: boolean; data: Uint8Array } => {
   const first = payload[0] ?? 0;
   let at = 1;
   if (first & 0x80) {
@@ -45,7 +45,7 @@ export class Vp8Frames {
 
   push({ marker, sequence, payload }: RtpPacket): Uint8Array | null {
     if (payload.length === 0) return null;
-    const { starts, data } = parseDescriptor(payload);
+    const { starts, data } = parseVp8Descriptor(payload);
     if (starts) this.#parts = [];
     else if (this.#next !== sequence || this.#parts.length === 0) return this.#drop();
     this.#parts.push(data);
