@@ -285,6 +285,19 @@ describe('what is found, and where', () => {
     });
   }
 
+  it('the end left as it was signed, under lines that were linked anew: at the end', () => {
+    const scene = new LedgerScene(signer, 1).join('ada', 1).leave('ada', 1).close();
+    const forged = decodeAll(scene.lines).map((line) =>
+      'participant' in line ? { ...line, participant: 'eve' } : line,
+    );
+    const relinked = decodeAll(relink(forged, { chains: true }));
+    const [signed, last] = [decodeAll(scene.lines).at(-1), relinked.at(-1)];
+    assert.ok(signed?.type === 'closed' && last?.type === 'closed');
+    const end = encodeLedgerLine({ ...last, hash: signed.hash });
+    const { line, code } = faultOf(textOf([...relink(forged, { chains: true }).slice(0, -1), end]));
+    assert.deepEqual([line, code], [scene.lines.length - 1, 'chain']);
+  });
+
   it('an epoch left out and everything linked anew: at the next signature', () => {
     const scene = new LedgerScene(signer, 1).join('ada', 1).mint(1).activate(0, 1).mint(1);
     scene.activate(1, 1).retire(0).leave('ada', 1).retire(1).close();
