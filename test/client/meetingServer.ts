@@ -2,20 +2,16 @@
 // messages are the real ones. What it sends and when is the test's to say; with `automatic`, it rekeys for every join and departure and
 // activates when everybody acknowledged. A member whose socket is cut stays for as long as the test lets it, and may resume.
 
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
-import { Slab } from '../../src/custodian/slab.ts';
-import { SlabKeys } from '../../src/custodian/slabKeys.ts';
-import { Vault } from '../../src/custodian/vault.ts';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
 import { lease as toLease } from '../../src/protocol/names.ts';
-import type { EpochId, Lease, ReadmissionReason, Role, Trigger } from '../../src/protocol/names.ts';
+import type { ReadmissionReason, Role } from '../../src/protocol/names.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
 import {
   clientEnvelope,
@@ -24,163 +20,45 @@ import {
   isMethod,
   requests,
 } from '../../src/protocol/signaling.ts';
-import type {
-  Answer,
-  Ask,
-  Method,
-  NoticeData,
-  Producer,
-  ServerNotice,
-} from '../../src/protocol/signaling.ts';
+import type { Answer, Ask, Method, Producer } from '../../src/protocol/signaling.ts';
 import { defaultTimers } from '../../src/protocol/timers.ts';
+import { Member } from './member.ts';
+import { meetingId, MeetingKeys } from './meetingKeys.ts';
+import type { Change, Rekeyed } from './meetingKeys.ts';
+import { cut, Refused } from './serverOptions.ts';
+import type { MeetingServerOptions } from './serverOptions.ts';
 
-export const meetingId = 'stand-up';
-
-/** What `intercept` answers to have the socket cut instead of an answer sent. */
-export const cut = Symbol('cut');
-
-/** … and to have it refused. */
-export class Refused {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode) {
-    this.code = code;
-  }
-}
-
-export interface MeetingServerOptions {
-  readonly automatic?: boolean;
-  readonly timers?: Partial<Answer<'join'>['timers']>;
-  /** What `/.well-known/latchkey.json` says instead of the truth. */
-  readonly identity?: Record<string, unknown>;
-  /** Answers before anything else does: an answer, a string to send as it is, `cut`, `Refused`, or undefined to go on. */
-  readonly intercept?: (member: Member, method: string, ask: unknown) => unknown;
-  /** Changes what `join` is answered. */
-  readonly tamper?: (answer: Answer<'join'>) => Answer<'join'>;
-  /** False: it does not say that it speaks `latchkey.1`. */
-  readonly subprotocol?: boolean;
-  readonly files?: (path: string, response: ServerResponse) => boolean;
-}
-
-export interface Rekeyed {
-  readonly epoch: EpochId;
-  readonly fingerprint: Uint8Array;
-  readonly rekey: Uint8Array | null;
-  readonly welcomes: ReadonlyMap<Lease, Uint8Array>;
-  readonly trigger: Trigger;
-  /** Who is admitted anew with it. */
-  readonly leases: NoticeData<'leases'>['leases'];
-}
-
-interface Change {
-  readonly joins?: readonly Member[];
-  readonly departures?: readonly Member[];
-  /** From the lease that they have to the one that they were admitted anew with. */
-  readonly moves?: readonly Member[];
-  readonly trigger?: Trigger;
-}
-
-/** A waiter for something that a client sends. */
-interface Waiter {
-  readonly matches: (message: { name: string; data: unknown }) => boolean;
-  readonly resolve: () => void;
-}
-
-export class Member {
-  /** Another one after each resume. */
-  socket: WebSocket;
-  readonly name: string;
-  readonly role: Role;
-  participantId = '';
-  lease = 0 as Lease;
-  /** Of the admission that waits for a rekey. */
-  nextLease: Lease | null = null;
-  tokenId = '';
-  readonly producers = new Set<string>();
-  readonly consumers = new Set<string>();
-  acknowledged: { epoch: number; fingerprint: string }[] = [];
-  confirmed: number[] = [];
-  /** All that it sent, requests and notices. */
-  readonly received: { name: string; data: unknown }[] = [];
-  #waiters: Waiter[] = [];
-
-  constructor(socket: WebSocket, name: string, role: Role) {
-    this.socket = socket;
-    this.name = name;
-    this.role = role;
-  }
-
-  notice<N extends ServerNotice>(notice: N, data: NoticeData<N>): void {
-    this.socket.send(JSON.stringify({ notice, data }));
-  }
-
-  keyMessage(message: Uint8Array): void {
-    this.socket.send(message);
-  }
-
-  /** As a network that fails: no goodbye. Resolves when the server has noticed. */
-  async cut(): Promise<void> {
-    this.socket.terminate();
-    if (this.socket.readyState !== this.socket.CLOSED) await once(this.socket, 'close');
-  }
-
-  /** Resolves when it has sent this, now or before. */
-  sent(name: string, matches: (data: never) => boolean = () => true): Promise<void> {
-    const test = (message: { name: string; data: unknown }): boolean =>
-      message.name === name && matches(message.data as never);
-    if (this.received.some(test)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ matches: test, resolve }));
-  }
-
-  note(name: string, data: unknown): void {
-    const message = { name, data };
-    this.received.push(message);
-    const waiting = this.#waiters.filter(({ matches }) => matches(message));
-    this.#waiters = this.#waiters.filter((waiter) => !waiting.includes(waiter));
-    for (const { resolve } of waiting) resolve();
-  }
-}
+export { cut, Member, meetingId, Refused };
+export type { MeetingServerOptions };
 
 export class MeetingServer {
   readonly url: string;
-  readonly signingKey: Uint8Array;
-  readonly incarnation: Uint8Array;
+  readonly keys = new MeetingKeys();
   readonly members: Member[] = [];
+  /** What the members send: what `join`, `resume` and `consume` answer from. */
+  readonly producers: Producer[] = [];
   /** The address of every request and every WebSocket. */
   readonly requested: string[] = [];
+  /** Nobody gets through to the server. */
+  shut = false;
+  /** Whoever resumes is sent everything again, whatever it says that it has. */
+  forgetful = false;
   readonly #options: MeetingServerOptions;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
-  readonly #vault: Vault;
   readonly #keyed = new Set<Member>();
-  /** What the members send, as `producers` says it. */
-  readonly producers: Producer[] = [];
-  /** Every challenge that was given. */
-  readonly challenges: Uint8Array[] = [];
-  /** Every epoch, in order. */
-  readonly #made: Rekeyed[] = [];
   #activated: Rekeyed | null = null;
   #serial = 0;
   #joined = 0;
 
-  private constructor(
-    options: MeetingServerOptions,
-    http: Server,
-    keys: { privateKey: KeyObject; publicKey: KeyObject },
-  ) {
+  private constructor(options: MeetingServerOptions, http: Server) {
     this.#options = options;
     this.#http = http;
-    this.#vault = new Vault(new SlabKeys(new Slab(512)), keys.privateKey);
-    this.incarnation = this.#vault.openMeeting({
-      meeting: meetingId,
-      joinPolicy: 'every',
-      freshForMs: defaultTimers.freshForMs,
-    }).incarnation;
-    this.signingKey = fromBase64Url(keys.publicKey.export({ format: 'jwk' }).x ?? '') ?? new Uint8Array();
     this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.#sockets = new WebSocketServer({
       server: http,
       path: '/v1/connect',
+      verifyClient: () => !this.shut,
       handleProtocols: () => (options.subprotocol === false ? false : 'latchkey.1'),
     });
     this.#sockets.on('connection', (socket) => this.#connected(socket));
@@ -195,12 +73,12 @@ export class MeetingServer {
     const http = createServer();
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
-    return new MeetingServer(options, http, generateKeyPairSync('ed25519'));
+    return new MeetingServer(options, http);
   }
 
   async close(): Promise<void> {
     this.members.length = 0;
-    this.#vault.close();
+    this.keys.close();
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#sockets.close();
     this.#http.closeAllConnections();
@@ -220,32 +98,21 @@ export class MeetingServer {
     return member;
   }
 
+  get signingKey(): Uint8Array {
+    return this.keys.signingKey;
+  }
+
   /** Made, not sent. */
   rekey(change: Change): Rekeyed {
-    const { joins = [], departures = [], moves = [] } = change;
-    const trigger = change.trigger ?? (joins.length === 0 ? 'departure' : 'join');
-    const made = this.#vault.rekey({
-      meeting: meetingId,
-      trigger,
-      joins: [...joins.map(({ lease }) => lease), ...moves.map((member) => nextLeaseOf(member))],
-      departures: [...departures, ...moves].map(({ lease }) => lease),
-      // Stands for the last line of a ledger, which changes with every epoch.
-      ledger: new Uint8Array(createHash('sha256').update(`line ${this.#made.length}`).digest()),
-      share: false,
-    });
-    for (const member of departures) this.#keyed.delete(member);
-    for (const member of moves) {
-      member.lease = nextLeaseOf(member);
-      member.nextLease = null;
-      for (const producer of this.producers.filter((one) => one.participantId === member.participantId))
-        this.producers[this.producers.indexOf(producer)] = { ...producer, lease: member.lease };
+    const made = this.keys.rekey(change);
+    for (const member of change.departures ?? []) this.#keyed.delete(member);
+    for (const member of change.moves ?? []) {
+      for (const [at, producer] of this.producers.entries()) {
+        if (producer.participantId === member.participantId)
+          this.producers[at] = { ...producer, lease: member.lease };
+      }
     }
-    const { epoch, fingerprint, rekey } = made;
-    const welcomes = new Map(made.welcomes.map(({ lease, message }) => [lease, message]));
-    const leases = moves.map(({ participantId, lease }) => ({ participantId, lease }));
-    const rekeyed: Rekeyed = { epoch, fingerprint, rekey, welcomes, trigger, leases };
-    this.#made.push(rekeyed);
-    return rekeyed;
+    return made;
   }
 
   /** To everybody who gets one. */
@@ -289,16 +156,6 @@ export class MeetingServer {
   /** The resume window has passed, or the member left: it is out. */
   expire(member: Member): void {
     this.#left(member);
-  }
-
-  signTransport(
-    member: Member,
-    transport: string,
-    fingerprints: readonly { algorithm: string; value: string }[],
-  ): string {
-    const { participantId: participant } = member;
-    const ask = { meeting: meetingId, participant, transport, fingerprints: [...fingerprints] };
-    return toBase64Url(this.#vault.signTransport(ask));
   }
 
   #page(path: string, response: ServerResponse): void {
@@ -355,7 +212,7 @@ export class MeetingServer {
       return;
     }
     const answer = this.#options.intercept?.(member, method, ask) ?? this.#answer(visit, member, method, ask);
-    if (answer === cut) {
+    if (answer === cut || this.#options.loses?.(member, method) === true) {
       socket.terminate();
       member.note(method, ask);
       return;
@@ -371,9 +228,11 @@ export class MeetingServer {
 
   /** Before it is known who it is. */
   #strange(visit: Visit, id: number, method: Method): void {
-    if (method === 'challenge') {
+    const instead = method === 'challenge' ? this.#options.challenged?.() : undefined;
+    if (instead === cut) visit.socket.terminate();
+    else if (instead !== undefined) visit.socket.send(refusal(id, instead.code));
+    else if (method === 'challenge') {
       visit.challenge = new Uint8Array(randomBytes(32));
-      this.challenges.push(visit.challenge);
       visit.socket.send(JSON.stringify({ id, ok: true, data: { challenge: toBase64Url(visit.challenge) } }));
     } else visit.socket.send(refusal(id, method === 'resume' ? 'resume_refused' : 'not_joined'));
   }
@@ -395,6 +254,7 @@ export class MeetingServer {
 
   #answer(visit: Visit, member: Member, method: Method, ask: unknown): unknown {
     const answers: { readonly [M in Method]?: () => unknown } = {
+      challenge: () => new Refused('already_joined'),
       join: () => this.#join(member, ask as Ask<'join'>),
       resume: () => this.#resume(visit, member, ask as Ask<'resume'>),
       readmit: () => this.#readmit(member, ask as Ask<'readmit'>),
@@ -412,9 +272,9 @@ export class MeetingServer {
     return answers[method]?.() ?? {};
   }
 
-  #consume(member: Member, { producerId }: Ask<'consume'>): Answer<'consume'> {
+  #consume(member: Member, { producerId }: Ask<'consume'>): Answer<'consume'> | Refused {
     const producer = this.producers.find((one) => one.producerId === producerId);
-    if (producer === undefined) throw new Error(`there is no ${producerId}`);
+    if (producer === undefined) return new Refused('producer_not_found');
     const { kind, lease, stream, paused } = producer;
     const consumerId = `consumer ${++this.#serial}`;
     member.consumers.add(consumerId);
@@ -449,12 +309,12 @@ export class MeetingServer {
     const lease = toLease(proof.lease);
     if (lease !== member.lease && lease !== member.nextLease) return false;
     const bytes = fromBase64Url(proof.proof) ?? new Uint8Array();
-    return this.#vault.verifyResume({ meeting: meetingId, lease, challenge, proof: bytes });
+    return this.keys.verifies(lease, challenge, bytes);
   }
 
   #replay(member: Member, { acknowledged }: Ask<'resume'>): void {
-    for (const made of this.#made) {
-      const lacks = acknowledged === null || made.epoch > acknowledged.epoch;
+    for (const made of this.keys.made) {
+      const lacks = acknowledged === null || made.epoch > acknowledged.epoch || this.forgetful;
       if (lacks && (this.#keyed.has(member) || made.welcomes.has(member.lease)))
         this.#deliverTo(member, made);
     }
@@ -462,26 +322,16 @@ export class MeetingServer {
   }
 
   #readmit(member: Member, { publicKey }: Ask<'readmit'>): Answer<'readmit'> {
-    const { admission, lease } = this.#admit(member, publicKey);
+    const { admission, lease } = this.keys.admit(member, publicKey);
     member.nextLease = lease;
     return { admission: toBase64Url(admission) };
-  }
-
-  #admit(member: Member, publicKey: string): { admission: Uint8Array; lease: Lease } {
-    return this.#vault.admit({
-      meeting: meetingId,
-      participant: member.participantId,
-      role: member.role,
-      tokenId: member.tokenId,
-      publicKey: fromBase64Url(publicKey) ?? new Uint8Array(),
-    });
   }
 
   #join(member: Member, ask: Ask<'join'>): Answer<'join'> {
     member.participantId = `p-${++this.#joined}`;
     member.tokenId = `t-${member.participantId}`;
     const { participantId, role } = member;
-    const admitted = this.#admit(member, ask.publicKey);
+    const admitted = this.keys.admit(member, ask.publicKey);
     member.lease = admitted.lease;
     const others = this.members.map(({ participantId, name, role }) => ({ participantId, name, role }));
     for (const other of this.members)
@@ -513,7 +363,7 @@ export class MeetingServer {
     if (notice === 'confirmed') member.confirmed.push(clientNotices.confirmed.parse(data).epoch);
     else member.acknowledged.push(clientNotices.acknowledged.parse(data));
     member.note(notice, data);
-    const current = this.#made.at(-1);
+    const current = this.keys.made.at(-1);
     if (this.#options.automatic !== true || notice !== 'acknowledged' || current === undefined) return;
     const all = [...this.#keyed].every(({ acknowledged }) =>
       acknowledged.some(({ epoch }) => epoch === current.epoch),
@@ -540,11 +390,6 @@ interface Visit {
   /** For one resume. */
   challenge: Uint8Array | null;
 }
-
-const nextLeaseOf = ({ name, nextLease }: Member): Lease => {
-  if (nextLease === null) throw new Error(`${name} was not admitted anew`);
-  return nextLease;
-};
 
 const refusal = (id: number, code: ErrorCode): string =>
   JSON.stringify({ id, ok: false, error: { code, message: code } });

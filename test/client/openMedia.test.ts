@@ -4,7 +4,7 @@ import { joinFromNode } from '../../src/client/session/nodeParticipant.ts';
 import type { Session } from '../../src/client/session/session.ts';
 import type { Answer, Transport } from '../../src/protocol/signaling.ts';
 import { MeetingServer } from './meetingServer.ts';
-import type { Member } from './meetingServer.ts';
+import type { Member } from './member.ts';
 import { codeOf } from './observe.ts';
 
 const strong = { algorithm: 'sha-256', value: 'AA:BB' };
@@ -38,7 +38,7 @@ const openMedia = async (answer: (member: Member, to: MeetingServer) => Opened):
 };
 
 const signer = (to: MeetingServer, member: Member) => (id: string, fingerprints: Fingerprints) =>
-  to.signTransport(member, id, fingerprints);
+  to.keys.signTransport(member, id, fingerprints);
 
 afterEach(async () => {
   session?.close();

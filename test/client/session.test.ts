@@ -181,7 +181,7 @@ describe('a session', () => {
   const breaches: [string, string, (to: MeetingServer) => void][] = [
     [
       'an activation with another fingerprint',
-      'key_message_forged',
+      'story_forked',
       (to) => {
         const made = to.rekey({ joins: [to.member('Ben')] });
         to.deliver(made);
@@ -363,19 +363,6 @@ describe('a session', () => {
       assert.throws(() => ann.agent.sender(stream, 'opus'), { code: 'closed' });
     });
   }
-
-  it('ends with its connection, keys and all', async () => {
-    const to = await start({ automatic: true });
-    const ann = await join(to, 'Ann');
-    await inEpoch(ann.session, 0);
-    const [failure, ended] = [next(ann.session, 'failure'), next(ann.session, 'ended')];
-    const asked = ann.session.request('consume', { producerId: 'never' });
-    const refused = assert.rejects(asked, { code: 'connection_lost' });
-    to.member('Ann').socket.terminate();
-    assert.equal((await failure).code, 'connection_lost');
-    assert.deepEqual(await ended, { reason: 'connectionLost' });
-    await refused;
-  });
 
   it('says why no first key came', async () => {
     const to = await start();

@@ -167,13 +167,50 @@ describe('signalling', () => {
     assert.ok(left?.status === 'rejected' && (left.reason as LatchkeyError).code === 'forbidden');
   });
 
-  it('does not wait for an answer for ever', async () => {
+  it('does not wait for an answer for ever: a connection that answers nothing is lost', async () => {
     const clock = new VirtualClock();
-    const { signaling } = await open(clock);
-    const asked = codeOf(signaling.request('leave', {}));
-    clock.advance(10_000);
-    assert.equal(await asked, 'connection_lost');
+    const { signaling, socket, closed, deliver } = await open(clock);
+    deliver();
+    const gone = once(socket, 'close') as Promise<[number]>;
+    const asked = [codeOf(signaling.request('leave', {})), codeOf(signaling.request('challenge', {}))];
+    clock.advance(9_999);
     assert.equal(signaling.closed, false);
+    clock.advance(1);
+    assert.deepEqual(await Promise.all(asked), ['connection_lost', 'connection_lost']);
+    assert.equal((await closed).code, 'connection_lost');
+    assert.equal(signaling.closed, true);
+    assert.equal((await gone)[0], 4011);
+  });
+
+  it('counts the time of an answer from when its request was sent, not from when it was asked for', async () => {
+    const clock = new VirtualClock();
+    const { signaling, socket } = await open(clock);
+    const { messagesPerSecond } = limits;
+    const sent: number[] = [];
+    const all = Promise.withResolvers<void>();
+    socket.on('message', (data: Buffer) => {
+      const { id } = JSON.parse(data.toString()) as { id: number };
+      sent.push(id);
+      socket.send(JSON.stringify({ id, ok: true, data: {} }));
+      if (sent.length === messagesPerSecond + 1) all.resolve();
+    });
+    const asked = Array.from({ length: messagesPerSecond + 1 }, () => signaling.request('leave', {}));
+    await Promise.all(asked.slice(0, -1));
+    clock.advance(10_000);
+    await all.promise;
+    assert.deepEqual(await asked.at(-1), {});
+  });
+
+  it('says what was answered before it delivers what was sent after it', async () => {
+    const { signaling, socket, told, deliver } = await open();
+    deliver();
+    socket.once('message', () => {
+      socket.send(JSON.stringify({ id: 1, ok: true, data: {} }));
+      socket.send(JSON.stringify(speakers));
+    });
+    const seen: number[] = [];
+    await signaling.request('leave', {}, () => seen.push(told.length));
+    assert.deepEqual(seen, [0]);
   });
 
   it('stays below the rate that the server allows, in order, and lets acknowledgements pass', async () => {

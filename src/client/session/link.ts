@@ -12,7 +12,6 @@ import { LatchkeyError, toLatchkeyError } from '../../protocol/errors.ts';
 import type { ErrorClass } from '../../protocol/errors.ts';
 import { Age } from './clock.ts';
 import type { Clock } from './clock.ts';
-import type { Signaling } from './signaling.ts';
 
 /** Milliseconds. Shorter pauses: more load on a server that comes back; longer: more of the window is gone before the next try. */
 const firstPauseMs = 250;
@@ -23,47 +22,53 @@ export const attemptMs = 3_000;
 /** Whoever erred here, asking again may help: the network, a custodian that is being replaced, a server that starts. */
 const mendable: ReadonlySet<ErrorClass> = new Set(['dependency', 'internal']);
 
-export interface LinkEnds {
+/** What is looked at of a socket; `Signaling` is one. */
+export interface Socket {
+  readonly closed: boolean;
+  close(): void;
+}
+
+export interface LinkEnds<S> {
   readonly clock: Clock;
   /** 0 ≤ r < 1; for the pauses alone. */
   readonly random: () => number;
   /** How long after the loss the server keeps the participant. */
   readonly windowMs: number;
-  readonly open: (timeoutMs: number) => Promise<Signaling>;
+  readonly open: (timeoutMs: number) => Promise<S>;
   /** Proves over the new socket who this is, and takes over what the answer says; resolves with what begins to deliver. */
-  readonly resume: (signaling: Signaling) => Promise<() => void>;
+  readonly resume: (socket: S) => Promise<() => void>;
   readonly onLost: () => void;
   readonly onResumed: () => void;
   /** Once: it will not come back. */
   readonly onOver: (error: LatchkeyError) => void;
 }
 
-interface Waiter {
-  readonly resolve: (signaling: Signaling) => void;
+interface Waiter<S> {
+  readonly resolve: (socket: S) => void;
   readonly reject: (error: LatchkeyError) => void;
 }
 
-export class Link {
-  readonly #ends: LinkEnds;
+export class Link<S extends Socket> {
+  readonly #ends: LinkEnds<S>;
   /** Null while it is lost, and when it is over. */
-  #current: Signaling | null;
+  #current: S | null;
   /** The socket of the attempt that is being made. */
-  #attempt: Signaling | null = null;
-  #waiters: Waiter[] = [];
+  #attempt: S | null = null;
+  #waiters: Waiter<S>[] = [];
   #cancelPause: () => void = () => undefined;
   #over: LatchkeyError | null = null;
 
-  constructor(first: Signaling, ends: LinkEnds) {
+  constructor(first: S, ends: LinkEnds<S>) {
     this.#current = first;
     this.#ends = ends;
   }
 
-  get current(): Signaling | null {
+  get current(): S | null {
     return this.#current;
   }
 
   /** The connection, now or once it has been resumed. @throws LatchkeyError why it is over. */
-  ready(): Promise<Signaling> {
+  ready(): Promise<S> {
     if (this.#over !== null) return Promise.reject(this.#over);
     if (this.#current !== null) return Promise.resolve(this.#current);
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
@@ -113,19 +118,19 @@ export class Link {
   async #tryOnce(withinMs: number): Promise<void> {
     const { clock, open, resume, onResumed } = this.#ends;
     const age = new Age(clock);
-    const signaling = await open(withinMs);
-    this.#attempt = signaling;
-    const cancel = clock.after(Math.max(0, withinMs - age.ms), () => signaling.close());
+    const socket = await open(withinMs);
+    this.#attempt = socket;
+    const cancel = clock.after(Math.max(0, withinMs - age.ms), () => socket.close());
     try {
-      this.#assertWanted(signaling);
-      const deliver = await resume(signaling);
-      this.#assertWanted(signaling);
-      this.#current = signaling;
+      this.#assertWanted(socket);
+      const deliver = await resume(socket);
+      this.#assertWanted(socket);
+      this.#current = socket;
       onResumed();
       deliver();
       this.#release();
     } catch (thrown) {
-      signaling.close();
+      socket.close();
       throw thrown;
     } finally {
       cancel();
@@ -135,17 +140,17 @@ export class Link {
 
   /** Unless what was delivered ended it all again. */
   #release(): void {
-    const signaling = this.#current;
-    if (signaling === null) return;
+    const socket = this.#current;
+    if (socket === null) return;
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const { resolve } of waiters) resolve(signaling);
+    for (const { resolve } of waiters) resolve(socket);
   }
 
-  #assertWanted(signaling: Signaling): void {
+  #assertWanted(socket: S): void {
     if (this.#over !== null) throw this.#over;
     // Gone again while what it answered was taken over.
-    if (signaling.closed) throw new LatchkeyError('connection_lost');
+    if (socket.closed) throw new LatchkeyError('connection_lost');
   }
 
   #pauseAfter(failed: number): number {

@@ -105,7 +105,7 @@ export class Session {
   readonly incarnation: Uint8Array;
   readonly routerRtpCapabilities: Readonly<Record<string, unknown>>;
   readonly #firstLease: Lease;
-  readonly #link: Link;
+  readonly #link: Link<Signaling>;
   readonly #agent: KeyAgent;
   readonly #clock: Clock;
   readonly #keys: KeyPlane;
@@ -261,7 +261,7 @@ export class Session {
     }
   }
 
-  #createLink({ signaling, clock, random, open, joined }: SessionParts): Link {
+  #createLink({ signaling, clock, random, open, joined }: SessionParts): Link<Signaling> {
     return new Link(signaling, {
       clock,
       random,
