@@ -15,7 +15,14 @@ import type { MeetingContext } from '../../src/meeting/meetingContext.ts';
 import { Rekeying } from '../../src/meeting/rekeying.ts';
 import { LatchkeyError } from '../../src/protocol/errors.ts';
 import { ledgerSignatureInput } from '../../src/protocol/keyMessages.ts';
-import { departureCauses, joinPolicies, lease, mayProduce, roles } from '../../src/protocol/names.ts';
+import {
+  departureCauses,
+  epochId,
+  joinPolicies,
+  lease,
+  mayProduce,
+  roles,
+} from '../../src/protocol/names.ts';
 import type { EpochId, JoinPolicy, Lease } from '../../src/protocol/names.ts';
 import { defaultTimers } from '../../src/protocol/timers.ts';
 import { LedgerScene, newSigner } from '../keys/ledgerScene.ts';
@@ -77,6 +84,7 @@ class World {
       context: context as unknown as MeetingContext,
       log,
       ledger: this.scene.ledger,
+      onRetired: nothing,
       onFailed: (code) => {
         this.failed ??= code;
       },
@@ -158,11 +166,13 @@ class World {
     // Nobody is admitted while there is no custodian.
     if (this.#lost) return;
     const participantId = `participant-${++this.#participants}`;
+    const lease = this.#nextLease();
     const member: Member = {
       participantId,
       name: participantId,
       role: roles[pick % roles.length] ?? 'host',
-      lease: this.#nextLease(),
+      lease,
+      leases: [{ lease, from: epochId(0), until: null }],
       tokenId: participantId,
       // Without transports it has nothing to open or shut.
       media: new ParticipantMedia({} as ConstructorParameters<typeof ParticipantMedia>[0]),
