@@ -155,7 +155,7 @@ export class MeetingDirectory {
     };
     for (const { description, incarnation } of this.#meetings.values()) {
       if (incarnation === null) continue;
-      incarnation.reportInspected();
+      incarnation.senders.report();
       census.meetings[description.kind]++;
       for (const { role } of incarnation.members) census.participants[role]++;
       census.epochsHeld += incarnation.rekeyCounts.epochsHeld;

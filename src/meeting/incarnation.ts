@@ -3,15 +3,15 @@
 // as another incarnation.
 
 import type { Logger } from 'pino';
-import type { SenderLease } from '../media/frameInspector.ts';
 import { MediaRoom } from '../media/room.ts';
-import type { ReportedViolation } from '../media/senderWatch.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { epochId } from '../protocol/names.ts';
-import type { DepartureCause, EndReason, EpochId, Lease, Role } from '../protocol/names.ts';
+import type { DepartureCause, EndReason, EpochId, Role } from '../protocol/names.ts';
 import type { Answer, Ask, NoticeData, ServerNotice } from '../protocol/signaling.ts';
+import { Custody } from './custody.ts';
+import type { Admitted } from './custody.ts';
 import { newParticipantId } from './identifiers.ts';
 import { MeetingLedger } from './meetingLedger.ts';
 import { describeProducer, MeetingMedia } from './meetingMedia.ts';
@@ -21,6 +21,7 @@ import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 import { Rekeying } from './rekeying.ts';
 import { Resumption } from './resumption.ts';
+import { Senders, watchedBy } from './senders.ts';
 import type { RekeyCounts } from './rekeying.ts';
 
 export interface JoinRequest {
@@ -33,9 +34,10 @@ export interface JoinRequest {
 
 export class Incarnation {
   readonly media: MeetingMedia;
+  readonly senders: Senders;
   readonly #meeting: MeetingDescription;
   readonly #context: MeetingContext;
-  readonly #id: Uint8Array;
+  readonly #custody: Custody;
   readonly #room: MediaRoom;
   readonly #ledger: MeetingLedger;
   readonly #rekeying: Rekeying;
@@ -45,36 +47,29 @@ export class Incarnation {
   readonly #onEmpty: () => void;
   /** Joins that are at the custodian: not members yet, but reason enough to go on. */
   #joining = 0;
-  /** The highest that was ever given. */
-  #lastLease = 0;
-  /** Its custodian holds this meeting. */
-  #custodian: number;
   #closed = false;
-  /** Of what the watch has counted, what was told. */
-  #reported = { inspected: 0, outOfOrder: 0 };
 
   private constructor(
     meeting: MeetingDescription,
     context: MeetingContext,
-    id: Uint8Array,
+    custody: Custody,
     room: MediaRoom,
     onEmpty: () => void,
   ) {
     this.#meeting = meeting;
     this.#context = context;
-    this.#id = id;
+    this.#custody = custody;
     this.#room = room;
     this.#onEmpty = onEmpty;
-    this.#custodian = context.custodianNumber();
     this.#log = context.log.child({ meeting: meeting.id });
     this.#ledger = new MeetingLedger({
-      incarnation: id,
+      incarnation: custody.incarnation,
       meeting: meeting.id,
       kind: meeting.kind,
       joinPolicy: meeting.joinPolicy,
       signingKey: context.custodian().publicKey,
       now: () => Date.now(),
-      sink: context.ledgers.open(meeting.id, id),
+      sink: context.ledgers.open(meeting.id, custody.incarnation),
     });
     this.#rekeying = new Rekeying({
       meeting,
@@ -93,6 +88,14 @@ export class Incarnation {
       members: this.#members,
       isHere: (member) => this.#isHere(member),
       onExpired: (member) => this.depart(member, 'lost'),
+    });
+    this.senders = new Senders({
+      context,
+      log: this.#log,
+      room,
+      member: (participantId) => this.#members.get(participantId) ?? null,
+      liveEpochs: () => this.#rekeying.liveEpochs,
+      onRefused: (member) => this.depart(member, 'evicted'),
     });
     this.media = new MeetingMedia({
       meeting: meeting.id,
@@ -113,21 +116,11 @@ export class Incarnation {
     const room = await MediaRoom.open(context.workers, context.mediaLimits, {
       onSpeakers: (participantIds) => started?.broadcast('speakers', { participantIds }),
       onDied: () => started?.close('failed', 'worker_died'),
-      watch: {
-        nowMs: context.nowMs,
-        tapLimit: context.tapLimit,
-        whois: (participantId) => started?.whois(participantId) ?? null,
-        liveEpochs: () => started?.liveEpochs ?? [],
-        onViolation: (participantId, violation) => started?.refuseSender(participantId, violation),
-        onFailed: (cause) => started?.watchFailed(cause),
-      },
+      watch: watchedBy(context, () => started?.senders ?? null),
     });
     try {
-      const { id, joinPolicy, timers } = meeting;
-      const { incarnation } = await context
-        .custodian()
-        .openMeeting({ meeting: id, joinPolicy, freshForMs: timers.freshForMs });
-      started = new Incarnation(meeting, context, incarnation, room, onEmpty);
+      const custody = await Custody.begin(meeting, context);
+      started = new Incarnation(meeting, context, custody, room, onEmpty);
     } catch (thrown) {
       room.close();
       throw thrown;
@@ -193,19 +186,10 @@ export class Incarnation {
     }
   }
 
-  /** @throws LatchkeyError also `custodian_lost`, where this meeting has not gone on with a new one yet. */
-  async #admit(
-    { participantId, role, tokenId }: Pick<Member, 'participantId' | 'role' | 'tokenId'>,
-    publicKey: Uint8Array,
-  ): Promise<{ admission: Uint8Array; lease: Lease; custodian: number }> {
-    const custodian = this.#context.custodianNumber();
-    if (custodian !== this.#custodian) throw new LatchkeyError('custodian_lost');
-    const admitted = await this.#context
-      .custodian()
-      .admit({ meeting: this.#meeting.id, participant: participantId, role, tokenId, publicKey });
-    this.#lastLease = Math.max(this.#lastLease, admitted.lease);
+  async #admit(who: Parameters<Custody['admit']>[0], publicKey: Uint8Array): Promise<Admitted> {
+    const admitted = await this.#custody.admit(who, publicKey);
     if (this.#closed) throw new LatchkeyError('meeting_ended');
-    return { ...admitted, custodian };
+    return admitted;
   }
 
   describeFor(member: Member): Omit<Answer<'join'>, 'protocol' | 'keying' | 'timers'> {
@@ -242,7 +226,7 @@ export class Incarnation {
   /** The join was answered: from now on it is told what happens, and a rekey gives it its first epoch. */
   enter(member: Member): void {
     if (this.#closed || member.media.closed) return;
-    if (member.custodian !== this.#context.custodianNumber()) {
+    if (!this.#custody.isOf(member.custodian)) {
       // Its admission went with the custodian that gave it.
       member.outlet.end('failed', 'custodian_lost');
       this.depart(member, 'lost');
@@ -253,43 +237,6 @@ export class Incarnation {
     const { participantId: participant, role, lease } = member;
     this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
     this.#rekeying.join(member);
-  }
-
-  // The watch on senders
-
-  whois(participantId: string): { readonly leases: readonly SenderLease[] } | null {
-    return this.#members.get(participantId) ?? null;
-  }
-
-  get liveEpochs(): readonly EpochId[] {
-    return this.#rekeying.liveEpochs;
-  }
-
-  /** What it sent is not sealed as it must be: it is ended, and the key changed as for an eviction. */
-  refuseSender(participantId: string, { kind, detail, producerId }: ReportedViolation): void {
-    const member = this.#members.get(participantId);
-    if (member === undefined || !this.#isHere(member)) return;
-    this.#log.error(
-      { event: 'sender.refused', participant: participantId, producer: producerId, kind, detail },
-      'a sender broke a rule of sealing and is removed',
-    );
-    this.#context.events.senderRefused(kind);
-    member.outlet.end('protocolError', 'sender_refused');
-    this.depart(member, 'evicted');
-  }
-
-  watchFailed(cause: unknown): void {
-    if (!this.#closed) this.#log.warn({ event: 'watch.failed', err: cause }, 'a sender could not be watched');
-  }
-
-  /** Counts what was inspected since it was last asked. */
-  reportInspected(): void {
-    const { inspected, outOfOrder } = this.#room.inspected;
-    this.#context.events.inspected(
-      inspected - this.#reported.inspected,
-      outOfOrder - this.#reported.outOfOrder,
-    );
-    this.#reported = { inspected, outOfOrder };
   }
 
   // Going, and coming back
@@ -322,7 +269,7 @@ export class Incarnation {
     member.readmit = null;
     try {
       const { admission, lease, custodian } = await this.#admit(member, publicKey);
-      if (!this.#isHere(member) || custodian !== this.#custodian) throw new LatchkeyError('closed');
+      if (!this.#isHere(member) || !this.#custody.isOf(custodian)) throw new LatchkeyError('closed');
       this.#context.events.readmitted(reason);
       this.#rekeying.readmitted(member, lease);
       return { admission: toBase64Url(admission) };
@@ -354,10 +301,8 @@ export class Incarnation {
     if (member.entered) {
       this.broadcast('participantLeft', { participantId: member.participantId, cause });
       this.#context.events.departed(cause);
-      this.#log.info(
-        { event: 'participant.left', participant: member.participantId, cause },
-        'participant left',
-      );
+      const { participantId: participant } = member;
+      this.#log.info({ event: 'participant.left', participant, cause }, 'participant left');
     }
     const receipt = this.#rekeying.depart(member, cause);
     this.#endIfEmpty();
@@ -392,31 +337,14 @@ export class Incarnation {
   /** Goes on with the next one: the same incarnation, in which everybody is admitted anew. */
   async custodianBack(): Promise<void> {
     if (this.#closed) return;
-    const { id, joinPolicy, timers } = this.#meeting;
-    const number = this.#context.custodianNumber();
     try {
-      await this.#context.custodian().openMeeting({
-        meeting: id,
-        joinPolicy,
-        freshForMs: timers.freshForMs,
-        continues: {
-          incarnation: this.#id,
-          lastLease: this.#lastLease,
-          ...this.#rekeying.continuation,
-        },
-      });
+      const goesOn = await this.#custody.goOn(this.#rekeying.continuation);
+      if (goesOn && !this.#closed) this.#rekeying.custodianBack();
     } catch (thrown) {
-      // Lost again: the next one brings us back here.
-      if (this.#context.custodianNumber() !== number) return;
       const error = toLatchkeyError(thrown);
-      if (error.code === 'custodian_lost') return;
       this.#log.error({ event: 'meeting.not_reopened', err: error }, 'the new custodian does not go on');
       this.close('failed', error.code);
-      return;
     }
-    if (this.#closed) return;
-    this.#custodian = number;
-    this.#rekeying.custodianBack();
   }
 
   broadcast<N extends ServerNotice>(notice: N, data: NoticeData<N>, except?: Member): void {
@@ -435,7 +363,7 @@ export class Incarnation {
     this.#closed = true;
     const members = this.members;
     this.#members.clear();
-    this.reportInspected();
+    this.senders.report();
     this.#room.close();
     for (const member of members) {
       if (member.away !== null) clearTimeout(member.away);
@@ -454,7 +382,7 @@ export class Incarnation {
     const ledger = this.#ledger.end(reason);
     let signature: Uint8Array | null = null;
     try {
-      signature = await this.#context.custodian().closeMeeting({ meeting: this.#meeting.id, ledger });
+      signature = await this.#custody.end(ledger);
     } catch (thrown) {
       // Lost custodians hold nothing any more, and sign nothing.
       this.#log.warn(

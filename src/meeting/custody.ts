@@ -1,0 +1,90 @@
+// What one incarnation asks of the custodian of now, and how it goes on with the next one after that was lost. Leases, epochs and the chain
+// are all that has to be carried over, and nothing of it is secret.
+
+import type { Continuation } from '../custodian/custodian.ts';
+import { LatchkeyError } from '../protocol/errors.ts';
+import type { Lease } from '../protocol/names.ts';
+import type { Member } from './member.ts';
+import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
+import type { LedgerHead } from './meetingLedger.ts';
+
+export interface Admitted {
+  readonly admission: Uint8Array;
+  readonly lease: Lease;
+  /** Which custodian it was. */
+  readonly custodian: number;
+}
+
+export class Custody {
+  readonly incarnation: Uint8Array;
+  readonly #meeting: MeetingDescription;
+  readonly #context: MeetingContext;
+  /** The custodian that holds this incarnation, by its number. */
+  #number: number;
+  /** The highest that was ever given. */
+  #lastLease = 0;
+
+  private constructor(
+    meeting: MeetingDescription,
+    context: MeetingContext,
+    incarnation: Uint8Array,
+    number: number,
+  ) {
+    this.#meeting = meeting;
+    this.#context = context;
+    this.incarnation = incarnation;
+    this.#number = number;
+  }
+
+  static async begin(meeting: MeetingDescription, context: MeetingContext): Promise<Custody> {
+    const number = context.custodianNumber();
+    const { incarnation } = await context.custodian().openMeeting(openAsk(meeting));
+    return new Custody(meeting, context, incarnation, number);
+  }
+
+  /** Whether the custodian of this number is still there. */
+  isOf(number: number): boolean {
+    return number === this.#number && number === this.#context.custodianNumber();
+  }
+
+  /** @throws LatchkeyError also `custodian_lost`, where the next one does not hold this meeting yet. */
+  async admit(
+    { participantId, role, tokenId }: Pick<Member, 'participantId' | 'role' | 'tokenId'>,
+    publicKey: Uint8Array,
+  ): Promise<Admitted> {
+    const custodian = this.#number;
+    if (!this.isOf(custodian)) throw new LatchkeyError('custodian_lost');
+    const ask = { meeting: this.#meeting.id, participant: participantId, role, tokenId, publicKey };
+    const admitted = await this.#context.custodian().admit(ask);
+    this.#lastLease = Math.max(this.#lastLease, admitted.lease);
+    return { ...admitted, custodian };
+  }
+
+  /**
+   * The same incarnation at the next custodian, which holds nobody of it. False where that one is lost as well by now: another comes.
+   * @throws LatchkeyError where it refuses.
+   */
+  async goOn(from: Pick<Continuation, 'nextEpoch' | 'chain'>): Promise<boolean> {
+    const number = this.#context.custodianNumber();
+    const continues = { ...from, incarnation: this.incarnation, lastLease: this.#lastLease };
+    try {
+      await this.#context.custodian().openMeeting({ ...openAsk(this.#meeting), continues });
+    } catch (thrown) {
+      if (this.#context.custodianNumber() !== number) return false;
+      throw thrown;
+    }
+    this.#number = number;
+    return true;
+  }
+
+  /** Everything is wiped. The signature of the ledger's end, 64 bytes. */
+  async end(ledger: LedgerHead): Promise<Uint8Array> {
+    return await this.#context.custodian().closeMeeting({ meeting: this.#meeting.id, ledger });
+  }
+}
+
+const openAsk = ({ id, joinPolicy, timers }: MeetingDescription) => ({
+  meeting: id,
+  joinPolicy,
+  freshForMs: timers.freshForMs,
+});
