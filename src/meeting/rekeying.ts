@@ -234,10 +234,7 @@ export class Rekeying {
       if (member !== undefined) this.#lagging.delete(member);
     },
     mismatch: ({ lease, epoch }) => {
-      this.#at.log.error(
-        { event: 'epoch.mismatch', lease, epoch },
-        'a participant acknowledged another fingerprint',
-      );
+      this.#at.log.error({ event: 'epoch.mismatch', lease, epoch }, 'another fingerprint was acknowledged');
     },
     exposed: ({ departures }) => {
       this.#receipts.exposed(departures);
@@ -321,16 +318,14 @@ export class Rekeying {
 
   /** Want of room may pass, and the machine asks again; what lasts must not leave the departed with a live key. */
   #mintFailed(trigger: Trigger, error: LatchkeyError): void {
-    this.#at.log.error(
-      { event: 'epoch.mint_failed', trigger, code: error.code, err: error },
-      'no epoch was minted',
-    );
+    const { code } = error;
+    this.#at.log.error({ event: 'epoch.mint_failed', trigger, code, err: error }, 'no epoch was minted');
     this.#receipts.failed();
     // Lost: told apart, and another one comes.
-    if (error.code === 'custodian_lost' || error.code === 'custodian_timeout') return;
+    if (code === 'custodian_lost' || code === 'custodian_timeout') return;
     this.#mintFailures++;
     this.#step({ kind: 'mintFailed' });
-    if (error.code !== 'slab_full' || this.#mintFailures >= maxMintFailures) this.#at.onFailed(error.code);
+    if (code !== 'slab_full' || this.#mintFailures >= maxMintFailures) this.#at.onFailed(code);
   }
 
   #activate(output: Extract<RekeyOutput, { kind: 'activate' }>): void {

@@ -151,6 +151,7 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
 export const neverShown: readonly ErrorCode[] = [
   'config_invalid',
   'file_too_open',
+  'meeting_idle',
   'ledger_malformed',
   'ledger_broken',
 ];
