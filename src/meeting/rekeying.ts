@@ -244,10 +244,8 @@ export class Rekeying {
         if (participant === undefined) continue;
         this.#at.context.events.exposure(exposureMs);
         this.#at.ledger.append({ type: 'exposed', participant, lease, cause, epoch, exposureMs });
-        this.#at.log.info(
-          { event: 'departure.closed', participant, lease, cause, exposureMs },
-          'the departed can open nothing any more',
-        );
+        const said = { event: 'departure.closed', participant, lease, cause, exposureMs };
+        this.#at.log.info(said, 'the departed can open nothing any more');
       }
     },
     retire: ({ epoch, acknowledged, missed }) => {
