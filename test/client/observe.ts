@@ -1,5 +1,6 @@
 // Waiting for what is to happen, by watching for it.
 
+import { setImmediate } from 'node:timers/promises';
 import type { Session, SessionEvents } from '../../src/client/session/session.ts';
 
 /** The next such event. */
@@ -29,4 +30,9 @@ export const codeOf = async (work: Promise<unknown>): Promise<string> => {
   } catch (thrown) {
     return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
   }
+};
+
+/** Looks until it is so; the test's time-out bounds the wait. */
+export const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await setImmediate();
 };

@@ -4,7 +4,7 @@ import type { Ask } from '../../src/protocol/signaling.ts';
 import { cut } from './meetingServer.ts';
 import type { MeetingServer } from './meetingServer.ts';
 import { codeOf, next } from './observe.ts';
-import { allIn, connection, cutOff, microphone, produceAsk, resumes, Scene, stream } from './scene.ts';
+import { allIn, connection, cutOff, microphone, produceAsk, resumes, Scene } from './scene.ts';
 import type { Participant } from './scene.ts';
 
 const scene = new Scene();

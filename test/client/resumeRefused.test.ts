@@ -5,11 +5,10 @@ import { systemClock } from '../../src/client/session/clock.ts';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
 import { lease as toLease, streamId } from '../../src/protocol/names.ts';
 import type { Ask } from '../../src/protocol/signaling.ts';
-import { cut, meetingId } from './meetingServer.ts';
+import { meetingId } from './meetingServer.ts';
 import type { MeetingServer } from './meetingServer.ts';
 import { codeOf, next } from './observe.ts';
 import {
-  acknowledged,
   allIn,
   assertTalk,
   connection,
@@ -19,7 +18,6 @@ import {
   passUntil,
   produceAsk,
   Scene,
-  sealed,
   stream,
 } from './scene.ts';
 import { VirtualClock } from './virtualClock.ts';

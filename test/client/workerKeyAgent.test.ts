@@ -7,11 +7,12 @@ import type { WorkerPort } from '../../src/client/browser/workerKeyAgent.ts';
 import { systemClock } from '../../src/client/session/clock.ts';
 import { connect } from '../../src/client/session/connect.ts';
 import { LocalKeyAgent } from '../../src/client/session/localKeyAgent.ts';
-import { epochId } from '../../src/protocol/names.ts';
+import { epochId, lease as toLease, streamId } from '../../src/protocol/names.ts';
 import { toHex } from '../../src/protocol/bytes.ts';
 import { capture } from './capture.ts';
 import { MeetingServer } from './meetingServer.ts';
-import { codeOf, inEpoch, next } from './observe.ts';
+import { codeOf, inEpoch, next, until } from './observe.ts';
+import { headerOf } from './scene.ts';
 
 /** A worker without a thread: structured clones over a MessageChannel, as between page and worker. */
 const startWorker = () => {
@@ -107,6 +108,46 @@ describe('the agent in a worker', () => {
     assert.equal(worker.kept.epochSecrets.length, 1);
     for (const key of worker.kept.epochSecrets) {
       for (const text of passed) assert.ok(!text.includes(toHex(key)), 'a session key left the worker');
+    }
+  });
+
+  it('is admitted anew and proves who it is, and the secrets stay where they are', async () => {
+    server = await MeetingServer.start();
+    const worker = start();
+    const token = server.token('Ann');
+    const session = await connect({
+      url: server.url,
+      token,
+      keyAgent: worker.proxy,
+      encodedTransforms: true,
+      random: () => 0,
+    });
+    const member = server.member('Ann');
+    server.rotate({ joins: [member] });
+    await inEpoch(session, 0);
+    const first = session.lease;
+    await server.readmit(member);
+    await until(async () => (await worker.proxy.prove(new Uint8Array(32))).length === 2);
+    const resumed = next(session, 'connection', ({ state }) => state === 'resumed');
+    await member.cut();
+    await resumed;
+    const made = server.rotate({ moves: [member], trigger: 'renewal' });
+    await inEpoch(session, made.epoch);
+    assert.notEqual(session.lease, first);
+    const sender = worker.agent.sender(streamId(0), 'opus');
+    const sealed = (await sender.seal(Uint8Array.of(1, 2, 3))) ?? assert.fail('not sealed');
+    assert.equal(headerOf(sealed).lease, session.lease);
+    // Another participant's lease changes while the page holds its receiver.
+    const [from, to] = [session.lease, toLease(session.lease + 1)];
+    const receiver = worker.agent.receiver({ lease: from, stream: streamId(0) }, 'opus');
+    await worker.proxy.leases([{ from, to, epoch: epochId(made.epoch + 1) }]);
+    assert.deepEqual(await receiver.open(sealed), Uint8Array.of(1, 2, 3));
+
+    const secrets = [...worker.kept.resumeSecrets, ...worker.kept.epochSecrets];
+    assert.equal(secrets.length, 4);
+    const passed = worker.seen.passed.flatMap((message) => bytesIn(message)).map((bytes) => toHex(bytes));
+    for (const secret of secrets) {
+      for (const text of passed) assert.ok(!text.includes(toHex(secret)), 'a secret left the worker');
     }
   });
 
