@@ -211,7 +211,17 @@ export class ParticipantMedia {
   async resumeConsumer(consumerId: string): Promise<void> {
     const consumer = this.#ownConsumer(consumerId);
     this.#wanted.add(consumerId);
-    if (this.#started) await consumer.resume();
+    if (this.#started) await this.#whileOpen(consumer, consumer.resume());
+  }
+
+  /** A producer may end, and its consumers with it, while the worker is asked: benign. */
+  async #whileOpen(consumer: Consumer, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (cause) {
+      const gone = consumer.closed || this.#at.findProducer(consumer.producerId) === undefined;
+      throw gone ? new LatchkeyError('consumer_not_found', undefined, { cause }) : cause;
+    }
   }
 
   closeConsumer(consumerId: string): void {
@@ -220,12 +230,14 @@ export class ParticipantMedia {
 
   async requestKeyFrame(consumerId: string): Promise<void> {
     const consumer = this.#ownConsumer(consumerId);
-    if (consumer.kind === 'video' && !consumer.paused) await consumer.requestKeyFrame();
+    if (consumer.kind === 'video' && !consumer.paused)
+      await this.#whileOpen(consumer, consumer.requestKeyFrame());
   }
 
   async setPreferredLayers(consumerId: string, spatialLayer: number): Promise<void> {
     const consumer = this.#ownConsumer(consumerId);
-    if (consumer.type === 'simulcast') await asPeerError(consumer.setPreferredLayers({ spatialLayer }));
+    if (consumer.type === 'simulcast')
+      await this.#whileOpen(consumer, asPeerError(consumer.setPreferredLayers({ spatialLayer })));
   }
 
   /**

@@ -46,6 +46,9 @@ class NotingAgent extends LocalKeyAgent<Buffer, Buffer> {
   }
 }
 
+/** What asking for something that has just ended is answered with. */
+const goneCodes: ReadonlySet<string> = new Set(['producer_not_found', 'consumer_not_found']);
+
 let lastSsrc = 100_000;
 
 export class MediaParticipant {
@@ -216,8 +219,7 @@ export class MediaParticipant {
   #consume(producer: Producer): void {
     void this.#consumeNow(producer).catch((thrown: unknown) => {
       // Gone before it could be consumed, or we are.
-      const benign =
-        thrown instanceof LatchkeyError && (thrown.code === 'producer_not_found' || this.#closed);
+      const benign = thrown instanceof LatchkeyError && (goneCodes.has(thrown.code) || this.#closed);
       if (!benign) this.failures.push(toLatchkeyError(thrown));
     });
   }

@@ -23,10 +23,14 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-export const startServerProcess = async (settings: Record<string, string> = {}): Promise<ServerProcess> => {
+/** `tapped`: what it forwards can be looked at (test/browser/tappedFrames.ts), which costs it as much as one more participant. */
+export const startServerProcess = async (
+  settings: Record<string, string> = {},
+  { tapped = true }: { readonly tapped?: boolean } = {},
+): Promise<ServerProcess> => {
   const data = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
   const child = fork(main, [], {
-    execArgv: ['--import', tap],
+    execArgv: tapped ? ['--import', tap] : [],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {

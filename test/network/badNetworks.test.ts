@@ -1,0 +1,53 @@
+// Meetings over roads that lose, delay, reorder and stall, while people come and go: nobody is dropped, nobody falls silent, and
+// whoever said that it holds a key does.
+
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { endMediaStack } from '../participant/mediaParticipant.ts';
+import { openBadRoads } from './badRoads.ts';
+import { BadMeeting } from './badMeeting.ts';
+import { testSeed } from './seeded.ts';
+import { perfectTcp } from './tcpRelay.ts';
+
+const churnMs = 12_000;
+
+after(() => endMediaStack());
+
+type Roads = Awaited<ReturnType<typeof openBadRoads>>;
+
+/** One meeting over these roads; `meanwhile` is done while people come and go. */
+const meet = async (
+  t: TestContext,
+  conditions: Parameters<typeof openBadRoads>[1],
+  meanwhile: (roads: Roads) => Promise<void> = async () => undefined,
+): Promise<void> => {
+  const roads = await openBadRoads(testSeed, conditions);
+  let meeting: BadMeeting | null = null;
+  t.after(async () => {
+    meeting?.close();
+    assert.equal(await roads.close(), 0);
+  });
+  const { server, tcp, udp } = roads;
+  meeting = await BadMeeting.begin({ server, url: tcp.url, bindAddress: '127.0.0.1', seed: testSeed });
+  await Promise.all([meeting.churn(churnMs), meanwhile(roads)]);
+  await meeting.end(t);
+  t.diagnostic(`${udp.lost} of ${udp.lost + udp.forwarded} packets of media were lost on the road`);
+};
+
+describe('a meeting over a bad network', () => {
+  it('that loses 5 % of all packets', async (t) => {
+    await meet(t, { udp: { loss: 0.05, delayMs: 0, jitterMs: 0 }, tcp: { ...perfectTcp, loss: 0.05 } });
+  });
+
+  it('that loses 20 % of all packets', async (t) => {
+    await meet(t, { udp: { loss: 0.2, delayMs: 0, jitterMs: 0 }, tcp: { ...perfectTcp, loss: 0.2 } });
+  });
+
+  it('that delays by 50 ± 20 ms and reorders', async (t) => {
+    await meet(t, {
+      udp: { loss: 0, delayMs: 50, jitterMs: 20 },
+      tcp: { ...perfectTcp, delayMs: 50, jitterMs: 20 },
+    });
+  });
+});
