@@ -108,7 +108,7 @@ export interface CustodianStatistics {
   readonly slotsTotal: number;
   /** Slots of the slab's pages, which are added as they are needed, up to `slotsTotal`. */
   readonly slotsMapped: number;
-  /** Bytes of this process that cannot be swapped out; less than 32 · slotsMapped where the limit forbade locking. */
+  /** Bytes of those pages that cannot be swapped out; less than 32 · slotsMapped where the limit forbade locking. */
   readonly lockedBytes: number;
   /** Random keys made. */
   readonly mints: number;

@@ -16,7 +16,7 @@ import { Vault } from './vault.ts';
 process.title = 'latchkey-custodian';
 
 /** Bytes of this process that cannot be swapped out (proc(5), VmLck). */
-const lockedBytes = (): number =>
+const lockedNow = (): number =>
   Number(/^VmLck:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) * 1_024;
 
 const tell = (message: Response, then: () => void = () => undefined): void => {
@@ -63,7 +63,7 @@ const tableOf = (vault: Vault, keys: SlabKeys, slab: Slab): Table => ({
     slotsUsed: slab.used,
     slotsTotal: slab.total,
     slotsMapped: slab.mapped,
-    lockedBytes: lockedBytes(),
+    lockedBytes: slab.bytesLocked,
     mints: keys.mints,
     seals: keys.seals,
   }),
@@ -100,10 +100,11 @@ const handle = (table: Table, message: unknown): void => {
 const start = (signingKeyFile: string, slots: number): Response => {
   const signingKey = readSigningKey(signingKeyFile);
   const randomness = new Randomness();
-  const slab = new Slab(slots);
+  const slab = new Slab(slots, { lockedNow });
   const keys = new SlabKeys(slab, randomness);
   const vault = new Vault({ keys, randomness, signingKey });
-  slab.onPage = () => tell({ notice: 'slabGrew', lockedBytes: lockedBytes(), slabBytes: slab.bytesMapped });
+  slab.onPage = () =>
+    tell({ notice: 'slabGrew', lockedBytes: slab.bytesLocked, slabBytes: slab.bytesMapped });
   const table = tableOf(vault, keys, slab);
   process.on('message', (message) => handle(table, message));
   process.on('disconnect', () => {
@@ -116,7 +117,7 @@ const start = (signingKeyFile: string, slots: number): Response => {
     ready: true,
     publicKey: rawPublicKey(signingKey),
     user: leaveRoot(),
-    lockedBytes: lockedBytes(),
+    lockedBytes: slab.bytesLocked,
     slabBytes: slab.bytesMapped,
   };
 };

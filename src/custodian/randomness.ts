@@ -14,6 +14,7 @@ const startUpBytes = 4_096;
 export class Randomness {
   readonly #draw: (bytes: Buffer) => void;
   readonly #tests: HealthTests;
+  readonly #unused = sodium.sodium_malloc(lengths.key);
   #failed: LatchkeyError | null = null;
 
   /**
@@ -25,9 +26,8 @@ export class Randomness {
     const digestKey = sodium.sodium_malloc(lengths.key);
     draw(digestKey);
     this.#tests = new HealthTests(digestKey);
-    const unused = sodium.sodium_malloc(lengths.key);
-    for (let drawn = 0; drawn < startUpBytes; drawn += unused.length) this.fill(unused);
-    sodium.sodium_memzero(unused);
+    for (let drawn = 0; drawn < startUpBytes; drawn += this.#unused.length) this.fill(this.#unused);
+    sodium.sodium_memzero(this.#unused);
   }
 
   /** @throws LatchkeyError `randomness_failed`, then and ever after: `bytes` are zero. */

@@ -9,9 +9,17 @@ import { lengths } from '../protocol/names.ts';
 /** A slot that is in use. */
 export type Slot = number & { readonly __brand: 'Slot' };
 
+export interface SlabOptions {
+  readonly pageSlots?: number;
+  /** Bytes of this process that cannot be swapped out: what a page adds to them of its own is locked. */
+  readonly lockedNow?: () => number;
+}
+
 /** 128 KiB. */
 const leastPageSlots = 4_096;
 const mostPages = 1_024;
+
+const pageSlotsFor = (slots: number): number => Math.max(leastPageSlots, Math.ceil(slots / mostPages));
 
 export class Slab {
   readonly #pageSlots: number;
@@ -21,15 +29,18 @@ export class Slab {
   /** 1: in use. */
   readonly #taken: Uint8Array;
   #used = 0;
+  #bytesLocked = 0;
+  readonly #lockedNow: () => number;
   readonly total: number;
   /** Called when a page was added, the first excepted. */
   onPage: () => void = () => undefined;
 
-  constructor(slots: number, pageSlots = Math.max(leastPageSlots, Math.ceil(slots / mostPages))) {
+  constructor(slots: number, { pageSlots = pageSlotsFor(slots), lockedNow = () => 0 }: SlabOptions = {}) {
     if (!Number.isInteger(slots) || slots < 1)
       throw new RangeError(`"slots" expected at least 1, got ${slots}`);
     this.total = slots;
     this.#pageSlots = pageSlots;
+    this.#lockedNow = lockedNow;
     this.#taken = new Uint8Array(slots);
     this.#addPage();
   }
@@ -50,6 +61,11 @@ export class Slab {
 
   get bytesMapped(): number {
     return this.mapped * lengths.key;
+  }
+
+  /** Of those; less where the limit forbade locking. */
+  get bytesLocked(): number {
+    return this.#bytesLocked;
   }
 
   /** Adds the pages that so many more slots need, so that taking them later needs none. @throws LatchkeyError `slab_full` */
@@ -92,7 +108,9 @@ export class Slab {
   #addPage(): void {
     const first = this.mapped;
     const slots = Math.min(this.#pageSlots, this.total - first);
+    const lockedBefore = this.#lockedNow();
     const page = sodium.sodium_malloc(slots * lengths.key);
+    this.#bytesLocked += Math.min(page.length, Math.max(0, this.#lockedNow() - lockedBefore));
     // sodium fills it with a pattern.
     sodium.sodium_memzero(page);
     this.#pages.push(page);

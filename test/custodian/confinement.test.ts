@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -8,11 +9,24 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { custodianFlags, readablePaths, spawnLimited } from '../../src/custodian/launch.ts';
+import { newAdmissionRecipient } from '../../src/client/session/hpke.ts';
+import type { Custodian } from '../../src/custodian/custodian.ts';
 import { ensureSigningKey } from '../../src/custodian/signingKey.ts';
 import { messageOf, startTestCustodian, temporaryFolder } from './custodianProcess.ts';
+import { openAsk } from './participants.ts';
 
 const root = process.getuid?.() === 0;
 const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
+const controlProcess = fileURLToPath(new URL('controlProcess.ts', import.meta.url));
+
+/** Admits as many as fill the first page of the slab and begin the second. */
+const growSlab = async (custodian: Custodian): Promise<void> => {
+  await custodian.openMeeting(openAsk('m'));
+  const { publicKey } = await newAdmissionRecipient();
+  const who = { meeting: 'm', participant: 'p', role: 'viewer', tokenId: 't', publicKey } as const;
+  for (let mapped = 0; mapped <= 4_096; mapped = (await custodian.statistics()).slotsMapped)
+    await Promise.all(Array.from({ length: 200 }, () => custodian.admit(who)));
+};
 
 const statusOf = (pid: number, field: string): string =>
   new RegExp(`^${field}:[ \\t]*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
@@ -101,17 +115,64 @@ describe("the custodian's confinement", () => {
     );
   });
 
-  it('keeps all its keys in memory that is locked', async (t) => {
-    const slots = 4_096;
-    const { custodian, events } = await startTestCustodian(t, { slots });
-    const locked = Number.parseInt(statusOf(custodian.pid, 'VmLck'), 10) * 1_024;
-    assert.ok(locked >= slots * 32, `${locked} bytes`);
-    const { lockedBytes, slotsTotal } = await custodian.statistics();
-    assert.deepEqual([lockedBytes, slotsTotal], [locked, slots]);
+  it('keeps all its keys in memory that is locked, also in pages that it adds', async (t) => {
+    const { custodian, events } = await startTestCustodian(t, { slots: 20_000 });
+    const locked = () => Number.parseInt(statusOf(custodian.pid, 'VmLck'), 10) * 1_024;
+    for (const mapped of [4_096, 8_192]) {
+      const { lockedBytes, slotsTotal, slotsMapped } = await custodian.statistics();
+      assert.deepEqual([slotsTotal, slotsMapped, lockedBytes], [20_000, mapped, mapped * 32]);
+      assert.ok(locked() >= lockedBytes, `${locked()} bytes`);
+      if (mapped === 4_096) await growSlab(custodian);
+    }
     assert.equal(
       events.some(({ event }) => event === 'custodian.unlocked'),
       false,
     );
+  });
+
+  /** What a control process logs that may not lock more, nor raise that limit, nor (from the start, or once it left root) exceed it. */
+  const unlockedIn = async (
+    t: TestContext,
+    { limitBytes, without, admissions }: { limitBytes: number; without: string; admissions: number },
+  ): Promise<unknown[][]> => {
+    const keyFile = join(await temporaryFolder(t), 'key.pem');
+    const weakened = root ? ['setpriv', `--bounding-set=${without}`, `--inh-caps=${without}`] : [];
+    const program = [process.execPath, controlProcess, keyFile, String(admissions)];
+    const control = spawn('prlimit', [`--memlock=${limitBytes}:${limitBytes}`, ...weakened, ...program], {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    });
+    t.after(() => control.kill('SIGKILL'));
+    assert.ok(control.stderr !== null);
+    let logged = '';
+    control.stderr.setEncoding('utf8').on('data', (text: string) => (logged += text));
+    // Node tells no `close` of a child whose channel was disconnected.
+    const ended = Promise.all([once(control, 'exit'), once(control.stderr, 'end')]);
+    await messageOf(control);
+    control.disconnect();
+    assert.deepEqual((await ended)[0], [0, null], 'it serves all the same');
+    return logged
+      .split('\n')
+      .filter((line) => line.includes('custodian.unlocked'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .map((event) => [event['level'], event['lockedBytes'], event['slabBytes']]);
+  };
+
+  it('says with both figures when a page that it adds cannot be locked, once for each', async (t) => {
+    const warnings = await unlockedIn(t, {
+      limitBytes: 300 * 1_024,
+      without: '-sys_resource',
+      admissions: 2_100,
+    });
+    assert.deepEqual(warnings, [['warn', 4_096 * 32, 8_192 * 32]]);
+  });
+
+  it('says so at the start where the limit does not even allow the first page', async (t) => {
+    const warnings = await unlockedIn(t, {
+      limitBytes: 64 * 1_024,
+      without: '-ipc_lock,-sys_resource',
+      admissions: 0,
+    });
+    assert.deepEqual(warnings, [['warn', 0, 4_096 * 32]]);
   });
 
   it('outlasts the signals of a terminal, and starts no inspector for SIGUSR1', async (t) => {

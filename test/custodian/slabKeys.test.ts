@@ -59,7 +59,7 @@ describe('the slab', () => {
 
 describe('a slab that grows', () => {
   it('adds a page when a slot is wanted that no page has, and says so', () => {
-    const slab = new Slab(20, 8);
+    const slab = new Slab(20, { pageSlots: 8 });
     let grew = 0;
     slab.onPage = () => grew++;
     assert.deepEqual([slab.mapped, slab.bytesMapped, slab.room], [8, 256, 20]);
@@ -77,8 +77,22 @@ describe('a slab that grows', () => {
     assert.deepEqual([slab.used, slab.mapped, grew], [0, 20, 2], 'and uses what it has again');
   });
 
+  it('counts as locked what each page adds, and no more than it is', () => {
+    // Before and after each page; a page of 4 slots takes a page of memory of its own, and the third is not locked.
+    const told = [10_000, 14_096, 20_000, 24_096, 24_096, 24_096].values();
+    const slab = new Slab(12, {
+      pageSlots: 4,
+      lockedNow: () => told.next().value ?? assert.fail('asked too often'),
+    });
+    assert.deepEqual([slab.bytesMapped, slab.bytesLocked], [128, 128]);
+    slab.ensure(8);
+    assert.deepEqual([slab.bytesMapped, slab.bytesLocked], [256, 256]);
+    slab.ensure(12);
+    assert.deepEqual([slab.bytesMapped, slab.bytesLocked], [384, 256]);
+  });
+
   it('makes sure of memory before it is needed, or says at once that there is none', () => {
-    const slab = new Slab(20, 4);
+    const slab = new Slab(20, { pageSlots: 4 });
     slab.ensure(4);
     assert.equal(slab.mapped, 4);
     slab.ensure(9);
