@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, hash, sign, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isErrorCode, LatchkeyError } from '../../src/protocol/errors.ts';
@@ -308,5 +309,50 @@ describe('what the server says of an epoch', () => {
         assert.notDeepEqual(epochSignatureInput(other), epochSignatureInput(statement), field);
       }),
     );
+  });
+});
+
+describe('PROTOCOL.md, of key messages', () => {
+  const read = (path: string): string => readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');
+  const document = read('protocol/PROTOCOL.md');
+
+  /** The sum of the fields of fixed length that a list names: `name 16`. */
+  const bytesIn = (list: string): number =>
+    [...list.replaceAll(/\([^)]*\)/g, '').matchAll(/\w+ (\d+)(?=,|$| *\|)/gm)].reduce(
+      (sum, [, bytes]) => sum + Number(bytes),
+      0,
+    );
+  const lineOf = (start: string): string =>
+    document.split('\n').find((line) => line.startsWith(start)) ?? assert.fail(start);
+  const rowOf = (start: string): string => lineOf(start).slice(start.length);
+  const type = 1;
+  const head = bytesIn(lineOf('head '));
+
+  it('gives the length of every field', () => {
+    fc.assert(
+      fc.property(welcomes, rekeys, seals, (welcome, rekey, seal) => {
+        const sealed = 32 * (welcome.height + 1) + 16;
+        assert.equal(
+          encodeWelcome(welcome, seal).length,
+          type + head + bytesIn(rowOf('| welcome | 2 |')) + sealed,
+        );
+        const nodes = rekey.nodes.reduce((sum, node) => sum + 1 + 4 + 1 + 48 * node.seals.length, 0);
+        assert.equal(
+          encodeRekey(encodeRekeyBody(rekey), seal.signature).length,
+          type + head + bytesIn(rowOf('| rekey | 3 |')) + nodes,
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('names every label that a key is derived or a message is signed with', () => {
+    const sources = ['protocol/keyMessages.ts', 'keys/keyStore.ts', 'sframe/epochKeys.ts']
+      .map(read)
+      .join('\n');
+    const labels = [...sources.matchAll(/'(latchkey\/1 [a-z ]+)'/g)].map(([, label]) => label ?? '');
+    assert.ok(labels.length > 12, labels.join());
+    for (const label of labels.filter((one) => one !== 'latchkey/1 sign join'))
+      assert.ok(document.includes(`"${label}"`) || document.includes(`\`${label}\``), label);
   });
 });
