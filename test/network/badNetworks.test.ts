@@ -14,6 +14,9 @@ const churnMs = 12_000;
 
 after(() => endMediaStack());
 
+/** The road's weather has a clock of its own. */
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
 type Roads = Awaited<ReturnType<typeof openBadRoads>>;
 
 /** One meeting over these roads; `meanwhile` is done while people come and go. */
@@ -21,7 +24,7 @@ const meet = async (
   t: TestContext,
   conditions: Parameters<typeof openBadRoads>[1],
   meanwhile: (roads: Roads) => Promise<void> = async () => undefined,
-): Promise<void> => {
+): Promise<BadMeeting> => {
   const roads = await openBadRoads(testSeed, conditions);
   let meeting: BadMeeting | null = null;
   t.after(async () => {
@@ -33,6 +36,7 @@ const meet = async (
   await Promise.all([meeting.churn(churnMs), meanwhile(roads)]);
   await meeting.end(t);
   t.diagnostic(`${udp.lost} of ${udp.lost + udp.forwarded} packets of media were lost on the road`);
+  return meeting;
 };
 
 describe('a meeting over a bad network', () => {
@@ -49,5 +53,36 @@ describe('a meeting over a bad network', () => {
       udp: { loss: 0, delayMs: 50, jitterMs: 20 },
       tcp: { ...perfectTcp, delayMs: 50, jitterMs: 20 },
     });
+  });
+
+  it('whose signalling stalls for 4 s, again and again', async (t) => {
+    await meet(t, {}, async ({ tcp }) => {
+      for (const _ of [1, 2]) {
+        await pause(2_000);
+        tcp.stall(4_000);
+        await pause(4_000);
+      }
+    });
+  });
+
+  it('whose signalling stalls for longer than pings wait, and comes back', async (t) => {
+    const meeting = await meet(t, {}, async ({ tcp }) => {
+      await pause(1_000);
+      tcp.stall(11_000);
+    });
+    for (const { name, connection } of meeting.stayers) assert.ok(connection.resumed > 0, name);
+  });
+
+  it('whose signalling is reset every few seconds', async (t) => {
+    const meeting = await meet(t, {}, async ({ tcp }) => {
+      for (const _ of [1, 2, 3, 4]) {
+        await pause(2_500);
+        tcp.reset();
+      }
+    });
+    for (const { name, connection } of meeting.stayers) {
+      assert.equal(connection.lost, 4, name);
+      assert.equal(connection.resumed, 4, name);
+    }
   });
 });

@@ -60,6 +60,10 @@ export class MediaParticipant {
   readonly failures: LatchkeyError[] = [];
   /** Epochs in which the server paused what this participant sends. */
   readonly pausedIn: number[] = [];
+  /** How often the connection was lost, and how often it came back. */
+  readonly connection = { lost: 0, resumed: 0 };
+  /** Producers of its own that the server had no more after a resume. */
+  readonly gone: string[] = [];
   readonly #options: MediaParticipantOptions;
   readonly #agent: NotingAgent;
   readonly #peers: MediaPeer[] = [];
@@ -85,6 +89,8 @@ export class MediaParticipant {
     session.on('sendingPaused', ({ paused, epoch }) => {
       if (paused) this.pausedIn.push(epoch);
     });
+    session.on('connection', ({ state }) => void this.connection[state]++);
+    session.on('gone', ({ producers }) => this.gone.push(...producers));
     session.on('producerRemoved', ({ producerId }) => this.#removed(producerId));
   }
 
