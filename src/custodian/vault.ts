@@ -216,12 +216,14 @@ export class Vault {
     return entry;
   }
 
-  /** A session key that is kept to be shared gives way to what is reserved. */
+  /** A session key that is kept to be shared gives way to what is reserved; a page that is needed for it is added now, not by a departure. */
   #reserve(entry: Entry): void {
     this.#reserved -= entry.reserved;
     entry.reserved = entry.held.reserveFor(0);
     this.#reserved += entry.reserved;
-    if (this.#keys.room < this.#reserved + sessionSlots) entry.held.forget();
+    const wanted = this.#reserved + sessionSlots;
+    if (this.#keys.room < wanted) entry.held.forget();
+    if (this.#keys.room >= wanted) this.#keys.ensure(wanted);
   }
 
   #sign(input: Uint8Array): Uint8Array {

@@ -7,6 +7,7 @@ import type { CustodianClock } from '../../src/custodian/clock.ts';
 import type { OpenRequest } from '../../src/custodian/custodian.ts';
 import { Randomness } from '../../src/custodian/randomness.ts';
 import { Slab } from '../../src/custodian/slab.ts';
+import type { SlabOptions } from '../../src/custodian/slab.ts';
 import { SlabKeys } from '../../src/custodian/slabKeys.ts';
 import { Vault } from '../../src/custodian/vault.ts';
 import { fromBase64Url } from '../../src/protocol/bytes.ts';
@@ -25,10 +26,14 @@ export const who = { meeting, participant: 'ada', role: 'host' as const, tokenId
 /** One for all: its start-up test is tried elsewhere. */
 const randomness = new Randomness();
 
-export const newVault = (slots: number, clock?: CustodianClock) => {
-  const slab = new Slab(slots);
+export const newVault = (slots: number, clock?: CustodianClock, options: SlabOptions = {}) => {
+  const slab = new Slab(slots, options);
   const keys = new SlabKeys(slab, randomness);
-  return { slab, vault: new Vault({ keys, randomness, signingKey: privateKey, ...(clock && { clock }) }) };
+  return {
+    slab,
+    keys,
+    vault: new Vault({ keys, randomness, signingKey: privateKey, ...(clock && { clock }) }),
+  };
 };
 
 export const vaultOf = (slots: number, open: Partial<OpenRequest> = {}) => {

@@ -324,6 +324,6 @@ export const assertLaws = (Tree: TreeClass, given: History): Run => {
   assertRenewalHeals(made);
   assertNothingIsLeft(made);
   assert.deepEqual(made.strays, [], 'a newcomer is given the keys that the others have');
-  assert.deepEqual(made.wrongShares, []);
+  assert.deepEqual(made.wrongShares, [], 'an epoch is shared where it may be, and nowhere else');
   return made;
 };
