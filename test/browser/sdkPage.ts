@@ -8,6 +8,8 @@ import type { ServerProcess } from '../server/serverProcess.ts';
 declare global {
   interface Window {
     meeting: Meeting;
+    /** Every socket that the page opened. */
+    sockets: WebSocket[];
   }
 }
 
@@ -20,6 +22,15 @@ export const joinBySdk = async (
 ): Promise<Page> => {
   const token = await api(server).token(meeting, name);
   const page = await (await browser.newContext()).newPage();
+  await page.addInitScript(() => {
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...options: ConstructorParameters<typeof WebSocket>) {
+        super(...options);
+        window.sockets.push(this);
+      }
+    };
+  });
   // Any address of the server will do: its policy is the same everywhere.
   await page.goto(`${server.url}/.well-known/latchkey.json`);
   await page.evaluate(

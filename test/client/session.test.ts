@@ -327,6 +327,18 @@ describe('a session', () => {
     await assert.rejects(ann.agent.activate(epochId(0)), { code: 'closed' });
   });
 
+  it('says goodbye whenever it ends by itself: its place is not kept', async () => {
+    const to = await start();
+    for (const end of ['close', 'failure'] as const) {
+      const ann = await join(to, end);
+      const member = to.member(end);
+      if (end === 'close') ann.session.close();
+      else member.keyMessage(Uint8Array.of(9));
+      await member.sent('leave');
+      assert.equal(ann.session.ended, true);
+    }
+  });
+
   it('leaves a server that does not answer, too', async () => {
     const clock = new VirtualClock();
     const to = await start({

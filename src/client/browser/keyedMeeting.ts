@@ -39,7 +39,13 @@ export class KeyedMeeting implements Meeting {
     this.#media = media;
     this.#events = events;
     this.#epoch = session.epoch ?? epoch;
-    session.on('ended', () => media.close());
+    // A page that goes away comes back as somebody else: nobody waits for it.
+    const goodbye = (): void => session.close();
+    globalThis.addEventListener('pagehide', goodbye);
+    session.on('ended', () => {
+      globalThis.removeEventListener('pagehide', goodbye);
+      media.close();
+    });
     this.#forward(session);
   }
 

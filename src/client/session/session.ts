@@ -240,7 +240,7 @@ export class Session {
     }
   }
 
-  /** Ends without telling the server more than the socket's closing does. */
+  /** Ends at once: the server is told, and not waited for. */
   close(): void {
     this.#end('left');
   }
@@ -339,11 +339,20 @@ export class Session {
     },
   };
 
+  /** A socket that closes without it may come back, for all that the server knows: the place would be kept, and the keys with it. */
+  #sayGoodbye(): void {
+    this.#link.current?.request('leave', {}).catch((thrown: unknown) => {
+      // Closing does not wait for the answer.
+      if (!(thrown instanceof LatchkeyError)) throw thrown;
+    });
+  }
+
   #end(reason: SessionEnd, error?: LatchkeyError): void {
     if (this.#endError !== null) return;
     const told = this.#leaving ? 'left' : reason;
     this.#endError = error ?? new LatchkeyError(...(endErrors[told] ?? ['closed']));
     this.#keys.close();
+    if (!this.#leaving) this.#sayGoodbye();
     this.#link.close(this.#endError);
     this.#agent.close();
     if (error !== undefined && told !== 'left') this.#events.emit('failure', error);
