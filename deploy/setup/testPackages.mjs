@@ -14,6 +14,15 @@ export const testPackages = [
 ];
 
 /**
+ * For tests that only root can run, and that others skip.
+ * @type {readonly import('./apt.mjs').SystemPackage[]}
+ */
+export const rootTestPackages = [
+  { name: 'iproute2', why: 'network namespaces that the tests make, and remove again' },
+  { name: 'nftables', why: 'loses packets in those namespaces; no rule is made outside of them' },
+];
+
+/**
  * Programs that are taken out of a package instead of installing it: Debian's `prometheus` would start a server on the developer's
  * machine, and all that is wanted is its checker.
  * @type {readonly { program: string, name: string, why: string }[]}
@@ -27,7 +36,8 @@ export const unpackedPrograms = [
  * @returns {Promise<string[]>} Folders to put on the path.
  */
 export async function ensureTestPackages(report) {
-  await ensureSystemPackages(testPackages, 'The tests', report);
+  const root = process.getuid?.() === 0 ? rootTestPackages : [];
+  await ensureSystemPackages([...testPackages, ...root], 'The tests', report);
   const folders = [];
   for (const tool of unpackedPrograms) {
     if (outputOf('sh', ['-c', 'command -v "$1"', 'sh', tool.program]) !== undefined) continue;

@@ -32,9 +32,15 @@ const meet = async (
     assert.equal(await roads.close(), 0);
   });
   const { server, tcp, udp } = roads;
-  meeting = await BadMeeting.begin({ server, url: tcp.url, bindAddress: '127.0.0.1', seed: testSeed });
+  meeting = await BadMeeting.begin({
+    server,
+    serverOutput: async () => server.output(),
+    url: tcp.url,
+    bindAddress: '127.0.0.1',
+    seed: testSeed,
+  });
   await Promise.all([meeting.churn(churnMs), meanwhile(roads)]);
-  await meeting.end(t);
+  await meeting.end((figures) => t.diagnostic(figures));
   t.diagnostic(`${udp.lost} of ${udp.lost + udp.forwarded} packets of media were lost on the road`);
   return meeting;
 };

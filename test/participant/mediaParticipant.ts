@@ -30,6 +30,8 @@ export interface MediaParticipantOptions {
   readonly bindAddress: string;
   /** What it sends, one stream each; nothing for viewers. */
   readonly sends: readonly SyntheticMedia[];
+  /** What becomes of each sealed frame before it is sent: for those who break the rules. */
+  readonly tamper?: (sealed: Uint8Array) => Uint8Array;
 }
 
 /** Longer than any deadline of the protocol; a participant that takes longer has failed. */
@@ -215,7 +217,10 @@ export class MediaParticipant {
       new OutgoingStream({
         media,
         ssrc,
-        seal: (frame) => sender.seal(frame),
+        seal: async (frame) => {
+          const sealed = await sender.seal(frame);
+          return sealed === null ? null : (this.#options.tamper?.(sealed) ?? sealed);
+        },
         send: (packet) => void peer.send(packet),
         nowMs: () => performance.now(),
       }),

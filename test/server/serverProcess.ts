@@ -73,7 +73,7 @@ export const startServerProcess = async (
 };
 
 /** As an application would: creates a meeting and tokens for it. */
-export const api = (server: ServerProcess) => {
+export const api = (server: Pick<ServerProcess, 'url' | 'apiSecret'>) => {
   const ask = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const response = await fetch(`${server.url}${path}`, {
       method,
