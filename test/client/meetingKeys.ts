@@ -8,13 +8,16 @@ import { SlabKeys } from '../../src/custodian/slabKeys.ts';
 import { Vault } from '../../src/custodian/vault.ts';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
 import {
+  admissionSignatureInput,
   chainInput,
+  decodeAdmission,
   decodeRekey,
+  encodeAdmission,
   encodeRekey,
   encodeRekeyBody,
   epochSignatureInput,
 } from '../../src/protocol/keyMessages.ts';
-import type { Rekey } from '../../src/protocol/keyMessages.ts';
+import type { AdmissionTerms, Rekey } from '../../src/protocol/keyMessages.ts';
 import type { EpochId, Lease, Trigger } from '../../src/protocol/names.ts';
 import type { NoticeData } from '../../src/protocol/signaling.ts';
 import { defaultTimers } from '../../src/protocol/timers.ts';
@@ -112,6 +115,14 @@ export class MeetingKeys {
     const body = encodeRekeyBody(told);
     const statement = { ...told, chain: sha256(chainInput(told)), digest: sha256(body) };
     return encodeRekey(body, new Uint8Array(sign(null, epochSignatureInput(statement), this.#privateKey)));
+  }
+
+  /** An admission to these terms, rightly signed, though the custodian gave none. */
+  readmit(admission: Uint8Array, change: (terms: AdmissionTerms) => AdmissionTerms): Uint8Array {
+    const { terms, enc } = decodeAdmission(admission);
+    const changed = change(terms);
+    const signature = sign(null, admissionSignatureInput(changed, enc), this.#privateKey);
+    return encodeAdmission({ terms: changed, enc, signature: new Uint8Array(signature) });
   }
 
   signTransport(

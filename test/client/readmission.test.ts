@@ -1,44 +1,28 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { decodeAdmission, encodeAdmission } from '../../src/protocol/keyMessages.ts';
-import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
-import { epochId, streamId } from '../../src/protocol/names.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Readmission } from '../../src/client/session/readmission.ts';
+import { streamId } from '../../src/protocol/names.ts';
 import { capture } from './capture.ts';
-import { cut, Refused } from './meetingServer.ts';
-import type { MeetingServer } from './meetingServer.ts';
-import type { Member } from './member.ts';
+import { Refused } from './meetingServer.ts';
 import { inEpoch, next, until } from './observe.ts';
 import {
   acknowledged,
   allIn,
   assertTalk,
-  connection,
-  cutOff,
   frame,
   headerOf,
   microphone,
-  resumes,
   Scene,
   sealed,
   stream,
+  holdsLast,
+  holdsTwo,
+  leasesProved,
 } from './scene.ts';
-import type { Participant } from './scene.ts';
 
 const scene = new Scene();
 afterEach(() => scene.close());
-
-const challenge = new Uint8Array(32).fill(5);
-
-const leasesProved = async ({ agent }: Participant): Promise<number[]> =>
-  (await agent.prove(challenge)).map(({ lease }) => lease);
-
-/** The agent holds an admission beside the one in use. */
-const holdsTwo = (participant: Participant): Promise<void> =>
-  until(async () => (await leasesProved(participant)).length === 2);
-
-/** The admission that the server gave last is the one that waits. */
-const holdsLast = (participant: Participant, { nextLease }: Member): Promise<void> =>
-  until(async () => (await leasesProved(participant)).at(-1) === nextLease);
 
 describe('being admitted anew', () => {
   it('changes nothing until the welcome comes: same lease, same keys, rekeys as ever', async () => {
@@ -237,205 +221,33 @@ describe('being admitted anew', () => {
     await holdsTwo(ann);
   });
 
-  const forgeries: [string, (bytes: Uint8Array) => Uint8Array][] = [
-    ['that somebody changed', (bytes) => bytes.with(40, (bytes[40] ?? 0) ^ 1)],
-    [
-      'of another key pair',
-      (bytes) => {
-        const admission = decodeAdmission(bytes);
-        return encodeAdmission({ ...admission, terms: { ...admission.terms, firstEpoch: epochId(0) } });
-      },
-    ],
-  ];
-  for (const [what, change] of forgeries) {
-    it(`ends the session for an admission ${what}`, async () => {
-      const to: MeetingServer = await scene.start({
-        intercept: (member, method, ask) => {
-          if (method !== 'readmit') return undefined;
-          const { admission } = to.keys.admit(member, (ask as { publicKey: string }).publicKey);
-          return { admission: toBase64Url(change(admission)) };
+  it('makes no other key pair before the admission to the last one was opened', async () => {
+    const steps: string[] = [];
+    const opening = Promise.withResolvers<void>();
+    const readmission = new Readmission({
+      agent: {
+        async begin() {
+          steps.push('begun');
+          return { publicKey: new Uint8Array(32) };
         },
-      });
-      const [ann] = await scene.pair();
-      const [failure, ended] = [next(ann.session, 'failure'), next(ann.session, 'ended')];
-      to.member('Ann').notice('readmit', { reason: 'renewal' });
-      assert.match((await failure).code, /^key_message_(?:forged|malformed)$/);
-      assert.deepEqual(await ended, { reason: 'failed' });
-    });
-  }
-
-  it('takes no admission of before for the one that was asked for, though it is rightly signed', async () => {
-    const given: string[] = [];
-    const to: MeetingServer = await scene.start({
-      intercept: (member, method, ask) => {
-        if (method !== 'readmit') return undefined;
-        const { publicKey } = ask as { publicKey: string };
-        given.push(toBase64Url(to.keys.admit(member, publicKey).admission));
-        return { admission: given[0] };
       },
-    });
-    const [ann] = await scene.pair();
-    const failure = next(ann.session, 'failure');
-    await to.readmit(to.member('Ann'));
-    await to.readmit(to.member('Ann'));
-    assert.equal((await failure).code, 'key_message_forged');
-    assert.equal(given.length, 2);
-    assert.ok(fromBase64Url(given[1] ?? '') !== null);
-  });
-});
-
-describe('a socket that is lost while its participant is admitted anew', () => {
-  const points: [string, (to: MeetingServer, ann: Participant) => Promise<void>][] = [
-    [
-      'before it asked',
-      async (to, ann) => {
-        to.member('Ann').notice('readmit', { reason: 'renewal' });
-        await cutOff(ann, to.member('Ann'));
+      async request(_, arrived) {
+        steps.push('asked');
+        arrived('an admission');
       },
-    ],
-    [
-      'between the admission and the welcome',
-      async (to, ann) => {
-        await to.readmit(to.member('Ann'));
-        await holdsTwo(ann);
-        await cutOff(ann, to.member('Ann'));
+      admit() {
+        steps.push('admitted');
+        return opening.promise;
       },
-    ],
-  ];
-  for (const [where, happens] of points) {
-    it(`goes on: ${where}`, async () => {
-      const to = await scene.start();
-      const [ann, ben] = await scene.pair();
-      const member = to.member('Ann');
-      const resumed = connection(ann, 'resumed');
-      await happens(to, ann);
-      await resumed;
-      const held = resumes(member)
-        .at(-1)
-        ?.proofs.map(({ lease }) => lease);
-      // As the server does for whoever does not prove what it was given.
-      if (held?.includes(member.nextLease ?? 0) !== true) await to.readmit(member);
-      await holdsTwo(ann);
-      const { epoch } = to.rotate({ moves: [member], trigger: 'renewal' });
-      await allIn(epoch, ann, ben);
-      await assertTalk(ann, ben);
+      onRefused: () => steps.push('refused'),
     });
-  }
-
-  for (const [what, option] of [
-    ['the request', 'intercept'],
-    ['the answer', 'loses'],
-  ] as const) {
-    it(`goes on: with ${what} on its way`, async () => {
-      let lost = false;
-      const once = (method: string): boolean => {
-        if (method !== 'readmit' || lost) return false;
-        lost = true;
-        return true;
-      };
-      const to = await scene.start(
-        option === 'loses'
-          ? { loses: (_, method) => once(method) }
-          : { intercept: (_, method) => (once(method) ? cut : undefined) },
-      );
-      const [ann, ben] = await scene.pair();
-      const member = to.member('Ann');
-      const resumed = connection(ann, 'resumed');
-      await to.readmit(member);
-      await resumed;
-      assert.equal(resumes(member).at(-1)?.proofs.length, 1);
-      await to.readmit(member);
-      await holdsTwo(ann);
-      const { epoch } = to.rotate({ moves: [member], trigger: 'renewal' });
-      await allIn(epoch, ann, ben);
-      await assertTalk(ann, ben);
-    });
-  }
-
-  it('is resumed by the new admission alone, where the move was made meanwhile', async () => {
-    const to = await scene.start();
-    const [ann, ben] = await scene.pair();
-    const member = to.member('Ann');
-    await to.readmit(member);
-    await holdsTwo(ann);
-    const resumed = connection(ann, 'resumed');
-    to.shut = true;
-    await cutOff(ann, member);
-    const made = to.rotate({ moves: [member], trigger: 'renewal' });
-    await inEpoch(ben.session, made.epoch);
-    to.shut = false;
-    await resumed;
-    await allIn(made.epoch, ann, ben);
-    await assertTalk(ann, ben);
-  });
-
-  it('opens what others sent under their new leases from the very epoch on', async () => {
-    const to = await scene.start();
-    const [ann, ben] = await scene.pair();
-    const [before, sender] = [ben.session.lease, ben.agent.sender(stream, 'opus')];
-    to.announce(microphone({ participantId: 'p-2', lease: before }));
-    await next(ann.session, 'producerAdded');
-    const receiver = ann.agent.receiver({ lease: before, stream }, 'opus');
-    const resumed = connection(ann, 'resumed');
-    to.shut = true;
-    await cutOff(ann, to.member('Ann'));
-    // Two epochs while she is away: one with the lease that she knows, one with another.
-    const kept: (Uint8Array | null)[] = [];
-    await inEpoch(ben.session, to.rotate({ trigger: 'interval' }).epoch);
-    kept.push(await sender.seal(frame));
-    await to.readmit(to.member('Ben'));
-    await holdsTwo(ben);
-    const { epoch } = to.rotate({ moves: [to.member('Ben')], trigger: 'renewal' });
-    await inEpoch(ben.session, epoch);
-    kept.push(await sender.seal(frame));
-    to.shut = false;
-    await resumed;
-    await allIn(epoch, ann);
-    for (const bytes of kept) assert.deepEqual(await receiver.open(bytes ?? new Uint8Array()), frame);
-    assert.equal((await ann.agent.counts()).foreignOrigin, 0);
-  });
-});
-
-describe('no key and counter ever seal two frames', () => {
-  it('over resumes, new admissions, streams that are used again, and epochs', async () => {
-    const to = await scene.start();
-    const [ann, ben] = await scene.pair();
-    const member = to.member('Ann');
-    const seen = new Set<string>();
-    let sent = 0;
-    /** An epoch has one base key: it, the KID and the counter say which key and nonce sealed the frame. */
-    const send = async (): Promise<void> => {
-      for (const each of [streamId(0), streamId(3), streamId(0)]) {
-        // As a page that publishes, unpublishes and publishes again does.
-        const bytes = await ann.agent.sender(each, 'opus').seal(frame);
-        if (bytes === null) continue;
-        const { kid, counter } = headerOf(bytes);
-        seen.add(`${ann.session.epoch?.fingerprint} ${kid} ${counter}`);
-        sent++;
-      }
-    };
-    for (let round = 0; round < 6; round++) {
-      await send();
-      const resumed = connection(ann, 'resumed');
-      await cutOff(ann, member);
-      await send();
-      await resumed;
-      await to.readmit(member);
-      await send();
-      await holdsLast(ann, member);
-      const made = to.rekey(
-        round % 2 === 0 ? { moves: [member], trigger: 'renewal' } : { trigger: 'interval' },
-      );
-      to.deliver(made);
-      await acknowledged(member, made.epoch);
-      await send();
-      to.activate(made);
-      // Told twice, as after a resume.
-      to.activate(made);
-      await allIn(made.epoch, ann, ben);
-      await send();
-    }
-    assert.ok(sent > 80, `${sent} frames`);
-    assert.equal(seen.size, sent);
+    readmission.ask();
+    readmission.ask();
+    await until(() => steps.includes('admitted'));
+    await turn();
+    assert.deepEqual(steps, ['begun', 'asked', 'admitted']);
+    opening.resolve();
+    await until(() => steps.length === 6);
+    assert.deepEqual(steps.slice(3), ['begun', 'asked', 'admitted']);
   });
 });

@@ -44,6 +44,16 @@ describe('what was asked for when the socket was lost', () => {
     assert.deepEqual(await ann.session.request('closeProducer', made), {});
     const asked = to.member('Ann').received.filter(({ name }) => name === 'closeProducer');
     assert.equal(asked.length, 1);
+    assert.deepEqual(resumes(to.member('Ann'))[0]?.producers, []);
+  });
+
+  it('is done by the resume also where the server never heard of it', async () => {
+    const to = await scene.start({
+      intercept: (_, method) => (method === 'closeProducer' ? cut : undefined),
+    });
+    const [ann] = await scene.pair();
+    const made = await ann.session.request('produce', produceAsk);
+    assert.deepEqual(await ann.session.request('closeProducer', made), {});
     assert.deepEqual([...to.member('Ann').producers], []);
   });
 

@@ -15,7 +15,7 @@ import { parseKeyId } from '../../src/sframe/keyId.ts';
 import type { Member } from './member.ts';
 import { MeetingServer } from './meetingServer.ts';
 import type { MeetingServerOptions } from './meetingServer.ts';
-import { inEpoch } from './observe.ts';
+import { inEpoch, until } from './observe.ts';
 import type { VirtualClock } from './virtualClock.ts';
 
 export type Participant = NodeParticipant<Buffer, Buffer>;
@@ -170,3 +170,17 @@ export const passUntil = async <T>(clock: VirtualClock, happens: Promise<T>): Pr
   }
   return await settled;
 };
+
+const anyChallenge = new Uint8Array(32).fill(5);
+
+/** Of the admissions that it holds. */
+export const leasesProved = async ({ agent }: Participant): Promise<number[]> =>
+  (await agent.prove(anyChallenge)).map(({ lease }) => lease);
+
+/** The agent holds an admission beside the one in use. */
+export const holdsTwo = (participant: Participant): Promise<void> =>
+  until(async () => (await leasesProved(participant)).length === 2);
+
+/** The admission that the server gave last is the one that waits. */
+export const holdsLast = (participant: Participant, { nextLease }: Member): Promise<void> =>
+  until(async () => (await leasesProved(participant)).at(-1) === nextLease);

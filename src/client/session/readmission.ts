@@ -4,13 +4,15 @@
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { toBase64Url } from '../../protocol/bytes.ts';
 import type { KeyAgent } from './keyAgent.ts';
-import type { Signaling } from './signaling.ts';
 
 export interface ReadmissionEnds {
-  readonly agent: KeyAgent;
-  /** Null while the connection is lost: the server asks again once it has been resumed. */
-  readonly signaling: () => Signaling | null;
-  /** Called before anything that follows the answer; resolves when the admission is held. */
+  readonly agent: Pick<KeyAgent, 'begin'>;
+  /**
+   * Asks the server, and calls `arrived` with the admission before anything that follows the answer is delivered. Does nothing while the
+   * connection is lost: the server asks again once it has been resumed.
+   */
+  readonly request: (publicKey: string, arrived: (admission: string) => void) => Promise<void>;
+  /** Resolves when the admission is held. */
   readonly admit: (admission: string) => Promise<void>;
   /** The server did not admit us, and asks again when it can. */
   readonly onRefused: (error: LatchkeyError) => void;
@@ -49,11 +51,9 @@ export class Readmission {
 
   async #admitOnce(): Promise<void> {
     const { publicKey } = await this.#ends.agent.begin();
-    const signaling = this.#ends.signaling();
-    if (signaling === null) return;
     let admitted: Promise<void> = Promise.resolve();
     // The welcome may come in the same breath: the admission takes its place before it.
-    await signaling.request('readmit', { publicKey: toBase64Url(publicKey) }, ({ admission }) => {
+    await this.#ends.request(toBase64Url(publicKey), (admission) => {
       admitted = this.#ends.admit(admission);
     });
     // The next key pair takes this one's place only once this one has opened its admission.

@@ -279,7 +279,9 @@ export class Session {
     const expected = { meeting: this.meeting.id, participantId, role, signingKey };
     return new Readmission({
       agent,
-      signaling: () => this.#link.current,
+      request: async (publicKey, arrived) => {
+        await this.#link.current?.request('readmit', { publicKey }, ({ admission }) => arrived(admission));
+      },
       admit: (admission) =>
         this.#keys.admit(() =>
           agent.admit(fromBase64Url(admission) ?? new Uint8Array(), expected, joined.timers),
