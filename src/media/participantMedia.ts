@@ -65,6 +65,8 @@ export class ParticipantMedia {
   readonly #at: Surroundings;
   #transports: { send: WebRtcTransport | null; receive: WebRtcTransport } | null = null;
   #opening = false;
+  /** By transport; from the first `connect` on. */
+  readonly #connecting = new Map<string, Promise<void>>();
   #rtpCapabilities: RtpCapabilities | null = null;
   readonly #producers = new Map<string, Producer>();
   readonly #consumers = new Map<string, Consumer>();
@@ -117,9 +119,19 @@ export class ParticipantMedia {
     return this.#transports;
   }
 
+  /** Asked again by who lost the answer with its connection, it does nothing more. */
   async connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void> {
     assertStrongFingerprints(dtlsParameters.fingerprints);
-    await asPeerError(this.#transport(transportId).connect({ dtlsParameters }));
+    const transport = this.#transport(transportId);
+    const connecting =
+      this.#connecting.get(transportId) ?? asPeerError(transport.connect({ dtlsParameters }));
+    this.#connecting.set(transportId, connecting);
+    try {
+      await connecting;
+    } catch (thrown) {
+      this.#connecting.delete(transportId);
+      throw thrown;
+    }
   }
 
   async produce(ask: ProduceAsk): Promise<Producer> {

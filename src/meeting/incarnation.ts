@@ -174,6 +174,7 @@ export class Incarnation {
         acknowledged: -1,
         givenThrough: null,
         welcome: null,
+        nextLease: null,
         readmit: null,
         away: null,
       };

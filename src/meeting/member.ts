@@ -52,6 +52,8 @@ export interface Member {
   givenThrough: EpochId | null;
   /** Its last welcome, until it is acknowledged. `through`: what it had been handed before it. */
   welcome: { readonly epoch: EpochId; readonly message: Uint8Array; readonly through: EpochId | null } | null;
+  /** Admitted anew: this lease waits at the custodian to take the place of `lease`. */
+  nextLease: Lease | null;
   /** It was asked to be admitted anew and has not answered. */
   readmit: ReadmissionReason | null;
   /** Its socket is gone; the timer ends its resume window. */

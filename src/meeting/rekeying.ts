@@ -130,6 +130,7 @@ export class Rekeying {
   /** Its new lease waits at the custodian. */
   readmitted(member: Member, newLease: Lease): void {
     member.readmit = null;
+    member.nextLease = newLease;
     this.#step({ kind: 'readmitted', lease: member.lease, newLease });
   }
 
@@ -156,7 +157,10 @@ export class Rekeying {
   custodianLost(): void {
     this.#lostAtMs ??= this.#at.context.nowMs();
     this.#receipts.failed();
-    for (const member of this.#byLease.values()) member.readmit = null;
+    for (const member of this.#byLease.values()) {
+      member.readmit = null;
+      member.nextLease = null;
+    }
     this.#step({ kind: 'custodianLost' });
   }
 
@@ -305,6 +309,7 @@ export class Rekeying {
     if (member === undefined) return;
     this.#byLease.delete(from);
     member.lease = to;
+    if (member.nextLease === to) member.nextLease = null;
     const [before] = member.leases.slice(-1);
     member.leases = [
       ...(before === undefined ? [] : [{ ...before, until: epoch }]),

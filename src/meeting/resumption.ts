@@ -61,7 +61,7 @@ export class Resumption {
   }
 
   /** From now on it is reached by this outlet and by no other; what it lacks is sent. */
-  resume(member: Member, outlet: Outlet, { acknowledged, confirmed }: Ask<'resume'>): void {
+  resume(member: Member, outlet: Outlet, { acknowledged, confirmed, proofs }: Ask<'resume'>): void {
     const { context, isHere, log, rekeying } = this.#at;
     if (!isHere(member)) {
       outlet.end('failed', 'resume_refused');
@@ -78,6 +78,9 @@ export class Resumption {
     if (acknowledged !== null && fingerprint !== null)
       rekeying.acknowledged(member, epochId(acknowledged.epoch), fingerprint);
     if (confirmed !== null) rekeying.confirmed(member, epochId(confirmed));
+    // The admission that waits for it never reached it: no rekey to that lease would be of use.
+    const { nextLease } = member;
+    if (nextLease !== null && !proofs.some(({ lease }) => lease === nextLease)) member.readmit ??= 'lagging';
     rekeying.resumed(member);
   }
 

@@ -184,6 +184,7 @@ class World {
       acknowledged: -1,
       givenThrough: null,
       welcome: null,
+      nextLease: null,
       readmit: null,
       away: null,
     };
