@@ -10,6 +10,7 @@ import { toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode, LatchkeyError } from '../protocol/errors.ts';
 import { lengths, mayProduce } from '../protocol/names.ts';
 import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
+import { Gates } from './gates.ts';
 import { KeyDelivery } from './keyDelivery.ts';
 import { encodeNotice } from './member.ts';
 import type { Member } from './member.ts';
@@ -50,7 +51,7 @@ export class Rekeying {
   readonly #delivery = new KeyDelivery(this.#byLease);
   readonly #receipts = new Receipts();
   readonly #lagging = new Set<Member>();
-  readonly #paused = new Set<Member>();
+  readonly #gates: Gates;
   /** Departed, by the lease that they had, until their exposure is over. */
   readonly #departed = new Map<Lease, string>();
   /** Minted and not retired, the oldest first. */
@@ -66,6 +67,7 @@ export class Rekeying {
 
   constructor(at: Surroundings) {
     this.#at = at;
+    this.#gates = new Gates(at.ledger, at.log);
     this.#machine = new RekeyMachine(at.meeting.timers, at.meeting.joinPolicy);
   }
 
@@ -85,7 +87,7 @@ export class Rekeying {
   }
 
   get counts(): RekeyCounts {
-    return { epochsHeld: this.#live.length, lagging: this.#lagging.size, paused: this.#paused.size };
+    return { epochsHeld: this.#live.length, lagging: this.#lagging.size, paused: this.#gates.paused };
   }
 
   join(member: Member): void {
@@ -99,7 +101,7 @@ export class Rekeying {
   depart(member: Member, cause: DepartureCause): Promise<EvictionReceipt> {
     const { lease, participantId } = member;
     this.#lagging.delete(member);
-    this.#paused.delete(member);
+    this.#gates.gone(member);
     if (!this.#byLease.delete(lease)) {
       this.#withdraw(lease);
       return this.#receipts.eviction(lease, false);
@@ -223,20 +225,11 @@ export class Rekeying {
     },
     activate: (output) => this.#activate(output),
     settled: ({ epoch }) => this.#at.ledger.append({ type: 'settled', epoch }),
-    start: ({ lease }) => this.#media(lease, (member) => member.media.start()),
-    pause: ({ lease, epoch, why }) => {
-      this.#media(lease, (member) => member.media.hold());
-      if (why === 'unconfirmed') this.#tellPaused(lease, epoch, true);
-    },
-    resume: ({ lease, epoch }) => {
-      this.#media(lease, (member) => member.media.release());
-      this.#tellPaused(lease, epoch, false);
-    },
+    start: ({ lease }) => this.#with(lease, (member) => this.#gates.start(member)),
+    pause: ({ lease, epoch, why }) => this.#with(lease, (member) => this.#gates.pause(member, epoch, why)),
+    resume: ({ lease, epoch }) => this.#with(lease, (member) => this.#gates.resume(member, epoch)),
     lagging: ({ lease, epoch }) => this.#lags(lease, epoch),
-    caughtUp: ({ lease }) => {
-      const member = this.#byLease.get(lease);
-      if (member !== undefined) this.#lagging.delete(member);
-    },
+    caughtUp: ({ lease }) => this.#with(lease, (member) => void this.#lagging.delete(member)),
     mismatch: ({ lease, epoch }) => {
       this.#at.log.error({ event: 'epoch.mismatch', lease, epoch }, 'another fingerprint was acknowledged');
     },
@@ -381,25 +374,8 @@ export class Rekeying {
     void withdrawn();
   }
 
-  #media(lease: Lease, act: (member: Member) => Promise<void>): void {
+  #with(lease: Lease, act: (member: Member) => void): void {
     const member = this.#byLease.get(lease);
-    if (member === undefined) return;
-    act(member).catch((thrown: unknown) => {
-      if (this.#closed || member.media.closed) return;
-      this.#at.log.error(
-        { event: 'media.failed', participant: member.participantId, err: thrown },
-        'media did not follow',
-      );
-    });
-  }
-
-  #tellPaused(lease: Lease, epoch: EpochId, paused: boolean): void {
-    const member = this.#byLease.get(lease);
-    if (member === undefined || this.#paused.has(member) === paused) return;
-    if (paused) this.#paused.add(member);
-    else this.#paused.delete(member);
-    const type = paused ? 'paused' : 'resumed';
-    this.#at.ledger.append({ type, participant: member.participantId, epoch });
-    member.outlet.sendText(encodeNotice('sendingPaused', { paused, epoch }));
+    if (member !== undefined) act(member);
   }
 }
