@@ -59,6 +59,14 @@ const createStore = (options: Partial<LedgerStoreOptions> = {}): LedgerStore => 
   return store;
 };
 
+/** Its first sweep is over: nothing reads the folder until it is asked to. */
+const createRestingStore = async (): Promise<LedgerStore> => {
+  const swept = Promise.withResolvers<number>();
+  const store = createStore({ onSwept: swept.resolve });
+  await swept.promise;
+  return store;
+};
+
 const readAll = async (store: LedgerStore, meeting: string, which?: string): Promise<string | null> => {
   const found = await store.read(meeting, which);
   if (found === null) return null;
@@ -233,7 +241,7 @@ describe('old ledgers', () => {
 
 describe('a folder that fails', () => {
   it('is told once, the meeting goes on, and what waited is written when it works again', async () => {
-    const store = createStore();
+    const store = await createRestingStore();
     const file = store.open('standup', incarnation(1));
     renameSync(folder, `${folder}-away`);
     file.write('one');
@@ -251,7 +259,7 @@ describe('a folder that fails', () => {
   });
 
   it('a folder that cannot be swept is told, and nothing else happens', async () => {
-    const store = createStore();
+    const store = await createRestingStore();
     renameSync(folder, `${folder}-away`);
     assert.equal(await store.sweep(), 0);
     assert.match(failures[0]?.message ?? '', /cannot be read/);
