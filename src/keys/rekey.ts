@@ -266,7 +266,7 @@ export class RekeyMachine {
     if (asked === null) return;
     this.#readmissions.minted(asked, this.#nowMs);
     this.#leaveBehind(asked.leftBehind, epoch);
-    this.#move(asked.moving);
+    this.#move(asked.moving, epoch);
     for (const departure of asked.departures) departure.epoch = epoch;
     const { ackDeadlineMs, ackDeadlineEvictedMs } = this.#timers;
     const hasty = asked.evicts || this.#pending.evicts;
@@ -279,15 +279,15 @@ export class RekeyMachine {
     this.#askAgain(asked);
   }
 
-  /** Whom a round left behind: what they answered may have crossed the rekey that left them out. Not if another round asks them by now. */
+  /** Whom a round left behind, but for those who answered while that was minted, and those whom another round asks by now. */
   #askAgain({ leftBehind, round }: Asked): void {
     if (round === null) return;
     const leases: Lease[] = [];
     for (const member of leftBehind) {
       if (this.#members.get(member.lease) !== member || this.#readmissions.round?.has(member) === true)
         continue;
-      leases.push(member.lease);
       this.#readmissions.askLater(member, this.#nowMs);
+      if (member.next === null) leases.push(member.lease);
     }
     if (leases.length > 0) this.#tell({ kind: 'readmit', leases, reason: round.reason });
   }
@@ -327,9 +327,10 @@ export class RekeyMachine {
     const ackByMs = this.#nowMs + this.#timers.ackDeadlineMs;
     const newcomers = live.newcomers.slice(before);
     for (const newcomer of newcomers) newcomer.acknowledgesByMs = ackByMs;
+    // Where everybody had acknowledged it, its deadline has meant nothing since.
+    live.ackByMs = live.missing > 0 ? Math.min(live.ackByMs, ackByMs) : ackByMs;
     live.holders += newcomers.length;
     live.missing += newcomers.length;
-    live.ackByMs = Math.min(live.ackByMs, ackByMs);
   }
 
   #mintFailed(): void {
@@ -347,7 +348,7 @@ export class RekeyMachine {
   }
 
   /** Before anybody is given the new epoch. */
-  #move(moving: readonly Moving[]): void {
+  #move(moving: readonly Moving[], epoch: EpochId): void {
     for (const { member, from, to } of moving) {
       if (this.#members.get(from) !== member) {
         // Gone meanwhile: it is the new lease that has to leave the tree.
@@ -356,7 +357,9 @@ export class RekeyMachine {
       }
       this.#members.delete(from);
       member.lease = to;
+      member.movedIn = epoch;
       this.#members.set(to, member);
+      if (!member.lagging) this.#readmissions.askNoMore(member);
     }
   }
 

@@ -27,6 +27,8 @@ export interface RekeyMember {
   /** The highest epoch; −1 before the first. */
   acknowledged: number;
   confirmed: number;
+  /** The epoch that moved it to its lease, under which its frames carry that; −1 for the lease that it came with. */
+  movedIn: number;
   /** As whom the rekey in flight waits, or waited, for it. */
   awaitedAs: 'sender' | 'other' | null;
 }
@@ -45,6 +47,7 @@ export const newMember = (lease: Lease, stage: boolean): RekeyMember => ({
   acknowledgesByMs: -Infinity,
   acknowledged: -1,
   confirmed: -1,
+  movedIn: -1,
   awaitedAs: null,
 });
 

@@ -153,7 +153,15 @@ export class PendingRekey {
     const departure = this.#departures.get(lease);
     if (departure !== undefined) departure.treeLease = null;
     if (!given) this.#departures.delete(lease);
+    this.#countEvicted();
     this.#calmIfEmpty();
+  }
+
+  /** Anew: the evicted may have been one who never had a key, or all may have left meanwhile. */
+  #countEvicted(): void {
+    this.#evicts = [...this.#departures.values()].some(
+      ({ cause, exposed }) => cause === 'evicted' && !exposed,
+    );
   }
 
   #calmIfEmpty(): void {
@@ -212,7 +220,8 @@ export class PendingRekey {
   }
 
   /**
-   * A mint failed and nothing of it was handed out. Who joined and left meanwhile never had a key, and so is no departure.
+   * A mint failed and nothing of it was handed out. Who joined and left meanwhile never had a key, and so is no departure. `dueAtMs`: Infinity
+   * where nobody is left.
    * @returns those leases.
    */
   restore(asked: Asked, dueAtMs: number): Lease[] {
@@ -222,13 +231,10 @@ export class PendingRekey {
       else this.#joins.add(lease);
     }
     for (const departure of asked.departures) this.#departures.set(departure.lease, departure);
-    this.#demanded ||= asked.demanded;
+    this.#demanded ||= asked.demanded && dueAtMs < Infinity;
     this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
     this.#calmIfEmpty();
-    // Anew: the evicted may have been one who never had a key, or all may have left meanwhile.
-    this.#evicts = [...this.#departures.values()].some(
-      ({ cause, exposed }) => cause === 'evicted' && !exposed,
-    );
+    this.#countEvicted();
     return gone;
   }
 }

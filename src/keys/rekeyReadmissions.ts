@@ -26,6 +26,8 @@ interface Surroundings {
 export class Readmissions {
   readonly #at: Surroundings;
   #round: ReadmissionRound | null = null;
+  /** Its rekey is being minted, and somebody has been here since that was asked for. */
+  #taken: ReadmissionRound | null = null;
   #renewalAtMs = Infinity;
   /** Those who lag or were left behind, the soonest first, with when they will be asked. */
   readonly #askAtMs = new Map<RekeyMember, number>();
@@ -140,6 +142,7 @@ export class Readmissions {
     const round = this.#round;
     if (round === null || round.dueAtMs > nowMs) return null;
     this.#round = null;
+    this.#taken = round;
     return round;
   }
 
@@ -164,18 +167,25 @@ export class Readmissions {
       if (round?.has(member) === true) pending.hold(member);
       else pending.move(member, nowMs);
     }
-    if (this.#round === null && round?.without(isHere).empty === false) this.#round = round;
+    if (this.#round === null && round !== null && round === this.#taken) {
+      this.#round = round.without(isHere);
+      // Who was to be left behind and answered meanwhile is not.
+      for (const member of round.missing) if (member.next !== null) round.settle(member);
+    }
+    this.#taken = null;
   }
 
   /** What was collected went with the custodian. */
   custodianLost(): void {
     this.#round = null;
+    this.#taken = null;
     for (const member of this.#at.members.values()) member.next = null;
   }
 
   /** Nobody is here. */
   clear(): void {
     this.#round = null;
+    this.#taken = null;
     this.#renewalAtMs = Infinity;
     this.#askAtMs.clear();
   }

@@ -76,10 +76,6 @@ export class ReadmissionRound {
     return this;
   }
 
-  get empty(): boolean {
-    return this.#members.size === 0;
-  }
-
   /** Whom the rekey that is due leaves behind. */
   get missing(): readonly RekeyMember[] {
     return [...this.#missing];

@@ -45,10 +45,14 @@ export class RekeySenders {
     if (member.sends) this.open(member);
   }
 
-  /** Where it confirmed the active epoch; a confirmation of an older one lifts no pause. */
+  /**
+   * Where it confirmed the active epoch; a confirmation of an older one lifts no pause. Whoever is moved by the one in flight waits for that:
+   * what it sends is announced with its new lease, which frames of the active epoch do not carry.
+   */
   open(member: RekeyMember): void {
     const { active } = this.#at.epochs;
-    if (member.running || active === null || member.confirmed < active.epoch) return;
+    if (member.running || active === null) return;
+    if (member.confirmed < Math.max(active.epoch, member.movedIn)) return;
     member.running = true;
     this.#running.add(member);
     this.#paused.delete(member);

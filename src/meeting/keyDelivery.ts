@@ -9,6 +9,16 @@ import { limits } from '../protocol/timers.ts';
 import { encodeNotice } from './member.ts';
 import type { Member } from './member.ts';
 
+/** What delivery needs of a member. */
+export interface Recipient extends Pick<
+  Member,
+  'participantId' | 'lease' | 'entered' | 'keyed' | 'acknowledged' | 'givenThrough' | 'welcome'
+> {
+  readonly outlet: Pick<Member['outlet'], 'sendText' | 'sendKeyMessage'>;
+}
+
+type Messages = Pick<RekeyAnswer, 'epoch' | 'rekey' | 'welcomes'>;
+
 interface KeptRekey {
   readonly epoch: EpochId;
   /** The leases that change with it; sent before it. */
@@ -22,12 +32,15 @@ interface Activation {
 }
 
 export class KeyDelivery {
-  readonly #byLease: ReadonlyMap<Lease, Member>;
+  readonly #byLease: ReadonlyMap<Lease, Recipient>;
+  /** Those who have, or had, producers: others know a lease of theirs, and take the next producer for that lease's. */
+  readonly #known = new WeakSet<Recipient>();
+  readonly #lost = new Set<Lease>();
   /** The newest epochs, in order and without a gap. */
   readonly #kept: KeptRekey[] = [];
   #activation: Activation | null = null;
 
-  constructor(byLease: ReadonlyMap<Lease, Member>) {
+  constructor(byLease: ReadonlyMap<Lease, Recipient>) {
     this.#byLease = byLease;
   }
 
@@ -35,13 +48,15 @@ export class KeyDelivery {
    * The same bytes to everybody who was there, and to each newcomer its own. Who departed meanwhile is not here any more. `moves` have been
    * made; `departures` are those of the mint. Answers how many were handed something.
    */
-  minted(answer: RekeyAnswer, moves: readonly Move[], departures: readonly Lease[]): number {
+  minted(answer: Messages, moves: readonly Move[], departures: readonly Lease[]): number {
     const { epoch, rekey, welcomes } = answer;
     // Whose old lease left the tree opens nothing of this: it has its welcome, or was left behind by a renewal and waits for one.
     for (const lease of [...departures, ...moves.map(({ to }) => to)]) {
       const member = this.#byLease.get(lease);
       if (member !== undefined) member.keyed = false;
     }
+    // Nobody who was there before is in the tree: after a custodian was lost those who have not been admitted anew are in none.
+    if (rekey === null) for (const member of this.#byLease.values()) member.keyed = false;
     const leases = this.#leasesNotice(epoch, moves);
     this.#keep({ epoch, leases, rekey });
     let delivered = 0;
@@ -55,7 +70,7 @@ export class KeyDelivery {
   }
 
   /** Newcomers of an epoch that is active already. */
-  shared({ epoch, welcomes }: RekeyAnswer): void {
+  shared({ epoch, welcomes }: Messages): void {
     this.#welcome(epoch, welcomes);
     if (this.#activation?.epoch !== epoch) return;
     for (const { lease } of welcomes) this.#byLease.get(lease)?.outlet.sendText(this.#activation.text);
@@ -67,7 +82,17 @@ export class KeyDelivery {
     for (const member of this.#byLease.values()) if (member.keyed) member.outlet.sendText(text);
   }
 
-  acknowledged(member: Member, epoch: EpochId): void {
+  /** It made a producer. */
+  sends(member: Recipient): void {
+    this.#known.add(member);
+  }
+
+  /** The admission of this lease was lost with a socket: its welcome opens nothing, and no rekey after it, until the next. */
+  lost(lease: Lease): void {
+    this.#lost.add(lease);
+  }
+
+  acknowledged(member: Recipient, epoch: EpochId): void {
     if (epoch > (member.givenThrough ?? -1)) return;
     member.acknowledged = Math.max(member.acknowledged, epoch);
     if (member.welcome !== null && member.welcome.epoch <= epoch) member.welcome = null;
@@ -77,7 +102,7 @@ export class KeyDelivery {
    * What the member lacks, in order, the activation last. False where what it lacks is not kept any more: it has to be admitted anew, and is
    * sent nothing until then.
    */
-  replay(member: Member): boolean {
+  replay(member: Recipient): boolean {
     const { welcome, outlet } = member;
     if (!member.keyed) return true;
     const lacking = this.#kept.filter(({ epoch }) => epoch > member.acknowledged);
@@ -118,7 +143,7 @@ export class KeyDelivery {
     let delivered = 0;
     for (const { lease, message } of welcomes) {
       const member = this.#byLease.get(lease);
-      if (member === undefined) continue;
+      if (member === undefined || this.#lost.delete(lease)) continue;
       const through = member.givenThrough;
       member.welcome = { epoch, message, through };
       member.keyed = true;
@@ -129,11 +154,11 @@ export class KeyDelivery {
     return delivered;
   }
 
-  /** Of those who send: others' frames nobody expects. */
+  /** Of those who send or did: others' frames nobody expects. */
   #leasesNotice(epoch: EpochId, moves: readonly Move[]): string | null {
     const leases = moves.flatMap(({ to }) => {
       const member = this.#byLease.get(to);
-      if (member === undefined || member.media.producers.length === 0) return [];
+      if (member === undefined || !this.#known.has(member)) return [];
       return { participantId: member.participantId, lease: to };
     });
     return leases.length === 0 ? null : encodeNotice('leases', { epoch, leases });
@@ -141,10 +166,10 @@ export class KeyDelivery {
 }
 
 /** It was handed this epoch, under this lease or the one before. */
-const has = ({ welcome }: Member, epoch: EpochId): boolean =>
+const has = ({ welcome }: Recipient, epoch: EpochId): boolean =>
   welcome === null || epoch >= welcome.epoch || epoch <= (welcome.through ?? -1);
 
-const send = (outlet: Member['outlet'], { leases, rekey }: KeptRekey): void => {
+const send = (outlet: Recipient['outlet'], { leases, rekey }: KeptRekey): void => {
   if (leases !== null) outlet.sendText(leases);
   if (rekey !== null) outlet.sendKeyMessage(rekey);
 };

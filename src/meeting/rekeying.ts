@@ -114,8 +114,9 @@ export class Rekeying {
     return receipt;
   }
 
-  sends({ lease }: Member, sends: boolean): void {
-    this.#step({ kind: 'sends', lease, sends });
+  sends(member: Member, sends: boolean): void {
+    if (sends) this.#delivery.sends(member);
+    this.#step({ kind: 'sends', lease: member.lease, sends });
   }
 
   acknowledged(member: Member, epoch: EpochId, fingerprint: Uint8Array): void {
@@ -127,6 +128,11 @@ export class Rekeying {
 
   confirmed({ lease }: Member, epoch: EpochId): void {
     this.#step({ kind: 'confirmed', lease, epoch });
+  }
+
+  /** The admission of this lease never reached its participant, which is asked again. */
+  lost(lease: Lease): void {
+    this.#delivery.lost(lease);
   }
 
   /** Its new lease waits at the custodian. */

@@ -80,7 +80,10 @@ export class Resumption {
     if (confirmed !== null) rekeying.confirmed(member, epochId(confirmed));
     // The admission that waits for it never reached it: no rekey to that lease would be of use.
     const { nextLease } = member;
-    if (nextLease !== null && !proofs.some(({ lease }) => lease === nextLease)) member.readmit ??= 'lagging';
+    if (nextLease !== null && !proofs.some(({ lease }) => lease === nextLease)) {
+      rekeying.lost(nextLease);
+      member.readmit ??= 'lagging';
+    }
     rekeying.resumed(member);
   }
 

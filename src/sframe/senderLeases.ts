@@ -2,12 +2,13 @@
 // all epochs before it, and frames in flight, still carry the lease before.
 
 import { LatchkeyError } from '../protocol/errors.ts';
-import { epochId } from '../protocol/names.ts';
 import type { EpochId, Lease } from '../protocol/names.ts';
 
+const beforeAll = -1;
+
 interface LeaseSpan {
-  /** Up to where the next span begins. */
-  readonly from: EpochId;
+  /** Up to where the next span begins; before all epochs for the first, so that a guess at epoch 0 leaves it to be gone back to. */
+  readonly from: number;
   readonly lease: Lease;
 }
 
@@ -18,7 +19,7 @@ export class SenderLeases {
 
   constructor(first: Lease) {
     this.first = first;
-    this.#spans = [{ from: epochId(0), lease: first }];
+    this.#spans = [{ from: beforeAll, lease: first }];
   }
 
   get newest(): Lease {
@@ -42,7 +43,7 @@ export class SenderLeases {
    */
   change(lease: Lease, from: EpochId): void {
     const kept = this.#spans.filter((span) => span.from < from && span.lease !== lease);
-    this.#spans = [...kept, { from: kept.length === 0 ? epochId(0) : from, lease }];
+    this.#spans = [...kept, { from: kept.length === 0 ? beforeAll : from, lease }];
   }
 
   /** Epochs up to this one are over: answers the leases that only they had, which are forgotten. */

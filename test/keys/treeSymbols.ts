@@ -42,7 +42,7 @@ interface Sealed {
   readonly secrets: readonly Term[];
 }
 
-const useOf = ({ incarnation, epoch, level, index, purpose }: SealUse): string =>
+export const useOf = ({ incarnation, epoch, level, index, purpose }: SealUse): string =>
   `${toHex(incarnation)}/${epoch}/${level}/${index}/${purpose}`;
 
 const termOf = ({ atom, steps }: Term): Term => ({ atom, steps });

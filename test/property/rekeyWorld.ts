@@ -1,46 +1,70 @@
-// One meeting on a virtual clock: the rekey machine, a custodian that takes its time, sockets that delay and stall, clients that seal
-// and open, and a server's gate before each sender. It does what the machine says, and lets the laws look on.
+// One meeting on a virtual clock: the rekey machine, a custodian that takes its time, dies and comes back, sockets that delay, stall and drop,
+// the server's own delivery of key messages (src/meeting/keyDelivery.ts), participants that seal and open, and a gate before each sender.
+// It does what the machine says, and lets the laws look on. More than 400 lines: one server and its one loop.
 
+import assert from 'node:assert/strict';
 import { RekeyMachine } from '../../src/keys/rekey.ts';
 import type { RekeyInput, RekeyOutput } from '../../src/keys/rekey.ts';
-import { epochId, lease as leaseOf } from '../../src/protocol/names.ts';
-import type { DepartureCause } from '../../src/protocol/names.ts';
+import { KeyDelivery } from '../../src/meeting/keyDelivery.ts';
+import type { Recipient } from '../../src/meeting/keyDelivery.ts';
+import { equalBytes } from '../../src/protocol/bytes.ts';
+import { epochId, lease as toLease } from '../../src/protocol/names.ts';
+import type { DepartureCause, EpochId, JoinPolicy, Lease } from '../../src/protocol/names.ts';
+import { serverEnvelope, serverNotices } from '../../src/protocol/signaling.ts';
 import type { Timers } from '../../src/protocol/timers.ts';
-import { fingerprintOf, ModelClient } from './rekeyClient.ts';
-import type { Down, Up } from './rekeyClient.ts';
+import { ModelClient } from './rekeyClient.ts';
+import type { Traits, Up } from './rekeyClient.ts';
 import { VirtualClock } from './rekeyClock.ts';
-import { longestFlightMs } from './rekeyHistories.ts';
+import { ModelCustodian } from './rekeyCustodian.ts';
+import { Guest, Socket } from './rekeyGuest.ts';
+import type { Down, Sent } from './rekeyGuest.ts';
+import { longestAdmissionMs, longestFlightMs } from './rekeyHistories.ts';
 import type { Answer, Deed, History } from './rekeyHistories.ts';
-import { RekeyLaws } from './rekeyLaws.ts';
+import { RekeyLaws, restartMs } from './rekeyLaws.ts';
+import type { Suite } from './rekeySuites.ts';
 
-export type MakeMachine = (timers: Timers) => RekeyMachine;
+export type MakeMachine = (timers: Timers, joinPolicy: JoinPolicy) => RekeyMachine;
+type Mint = Extract<RekeyOutput, { kind: 'mint' }>;
 
-interface Ask {
-  readonly joins: readonly number[];
-  readonly departures: readonly number[];
-}
+/** Of the last deed: after it nothing new happens, and everything comes to rest. */
+const quietMs = 50_000;
+const restlessMs = 40_000;
+const lookMs = 200;
+const framesEvery = 3;
+const retryMs = 300;
+const mostKnocks = 20;
 
-export class RekeyWorld {
+export class RekeyWorld<H, S, K> {
   readonly clock = new VirtualClock();
   readonly laws: RekeyLaws;
   readonly #history: History;
+  readonly #suite: Suite<H, S, K>;
   readonly #machine: RekeyMachine;
-  readonly #clients = new Map<number, ModelClient>();
+  readonly #guests: Guest<H, S, K>[] = [];
+  /** In the machine. */
+  readonly #byLease = new Map<Lease, Guest<H, S, K>>();
+  readonly #delivery = new KeyDelivery(this.#byLease);
+  readonly #fingerprints = new Map<EpochId, Uint8Array>();
   readonly #answers: Answer[];
+  #custodian: ModelCustodian<H> | null;
+  #before: ModelCustodian<H>;
+  #asked: Mint | null = null;
   #turn = 0;
-  #epochs = 0;
-  /** The custodian's tree: those to whom an epoch is sealed. */
-  readonly #tree = new Set<number>();
-  #asked: Ask | null = null;
-  #hangsSince: number | null = null;
   #tickAtMs: number | null = null;
   #ended = false;
 
-  constructor(history: History, make: MakeMachine = (timers) => new RekeyMachine(timers)) {
+  constructor(
+    history: History,
+    suite: Suite<H, S, K>,
+    make: MakeMachine = (timers, joinPolicy) => new RekeyMachine(timers, joinPolicy),
+  ) {
     this.#history = history;
-    this.#machine = make(history.timers);
+    this.#suite = suite;
+    this.#machine = make(history.timers, history.joinPolicy);
     this.#answers = history.answers.slice();
-    this.laws = new RekeyLaws(history, this.clock, this.#clients);
+    this.#before = this.#newCustodian(null);
+    this.#custodian = this.#before;
+    this.laws = new RekeyLaws(suite, history, this.clock);
   }
 
   /** The whole history, then a long quiet, then the end. */
@@ -50,46 +74,273 @@ export class RekeyWorld {
       atMs += afterMs;
       this.clock.at(atMs, () => this.#commit(deed));
     }
-    // The last stall (8 s), a custodian that fails 30 times over, and whatever the slowest then still have to say.
-    this.clock.runTo(atMs + 120_000);
-    this.laws.quiet(this.#machine.phase, this.#machine.activeEpoch);
+    this.clock.runTo(atMs + quietMs);
+    this.#comesToRest();
     this.#ended = true;
     this.#step({ kind: 'end' });
     this.laws.over(this.#machine.nextDeadline());
+    this.laws.secrets.looksBack(this.#history.looks);
+    this.#custodian?.close();
+    assert.equal(this.#before.held, 0, 'law 6: after the end nothing is held');
     return this.laws;
   }
 
-  get #present(): ModelClient[] {
-    return [...this.#clients.values()].filter(({ present }) => present);
+  get #present(): Guest<H, S, K>[] {
+    return [...this.#byLease.values()];
   }
+
+  #nextOf(values: readonly number[]): number {
+    return values[this.#turn++ % values.length] ?? 0;
+  }
+
+  // What people do
 
   #commit(deed: Deed): void {
-    if (deed.kind === 'join') {
-      for (const traits of deed.people) {
-        const client = new ModelClient(this.#clients.size + 1, traits);
-        this.#clients.set(client.lease, client);
-        this.#step({ kind: 'join', lease: leaseOf(client.lease), stage: traits.stage });
-      }
-      return;
-    }
+    if (deed.kind === 'join') return deed.people.forEach((traits) => this.#knock(traits));
+    if (deed.kind === 'rekey') return this.#demand(deed.reason);
+    if (deed.kind === 'loseCustodian') return this.#lose(deed.backAfterMs);
     const present = this.#present;
-    if (deed.kind === 'everybodyLeaves') {
-      for (const client of present) this.#depart(client, 'left');
-      return;
-    }
-    const client = present[deed.who % present.length];
-    if (client === undefined) return;
-    if (deed.kind === 'depart') this.#depart(client, deed.cause);
-    else if (deed.kind === 'stall') client.stalledUntilMs = this.clock.nowMs + deed.forMs;
-    else if (deed.kind === 'silence') client.silent = true;
-    else if (client.traits.stage && !client.silent) this.#say(client, client.toggleSending());
+    if (deed.kind === 'everybodyLeaves') return present.forEach((guest) => this.#depart(guest, 'left'));
+    const guest = present[deed.who % present.length];
+    if (guest === undefined) return;
+    if (deed.kind === 'depart') return this.#depart(guest, deed.cause);
+    if (deed.kind === 'stall') guest.stalledUntilMs = this.clock.nowMs + deed.forMs;
+    else if (deed.kind === 'silence') guest.client.silent = true;
+    else if (deed.kind === 'drop') this.#drop(guest, deed.noticedAfterMs, deed.backAfterMs);
+    else if (deed.kind === 'reload') {
+      this.#drop(guest, 0, null);
+      this.#knock(guest.client.traits);
+    } else if (guest.stage && !guest.client.silent && this.#online(guest) && guest.client.leases.length > 0)
+      this.#say(guest, guest.client.toggleSending());
   }
 
-  #depart(client: ModelClient, cause: DepartureCause): void {
-    client.present = false;
-    client.gateOpen = false;
-    this.#step({ kind: 'depart', lease: leaseOf(client.lease), cause });
+  /** Admitted, and then, if the custodian is still the same, in. */
+  #knock(traits: Traits, knocks = 0): void {
+    if (this.#ended || knocks >= mostKnocks) return;
+    const custodian = this.#custodian;
+    const again = (): void => this.#knock(traits, knocks + 1);
+    if (custodian === null) return this.clock.after(retryMs, again);
+    const admission = this.#admit(custodian);
+    this.clock.after(admission.afterMs, () => {
+      if (this.#custodian !== custodian) again();
+      else if (!this.#ended) this.#enter(traits, admission);
+    });
   }
+
+  #admit(custodian: ModelCustodian<H>): {
+    readonly lease: Lease;
+    readonly leafKey: H;
+    readonly afterMs: number;
+  } {
+    const { lease, key } = custodian.admit();
+    const leafKey = this.#suite.copy(key);
+    this.laws.secrets.admitted(lease, leafKey);
+    return { lease, leafKey, afterMs: 1 + (this.#turn++ % longestAdmissionMs) };
+  }
+
+  #enter(traits: Traits, { lease, leafKey }: { readonly lease: Lease; readonly leafKey: H }): void {
+    const client = new ModelClient(`p${this.#guests.length + 1}`, traits, this.#suite, this.#history.timers);
+    const guest = new Guest(client, lease, new Socket(), (to, message) => this.#tell(to, message));
+    this.#guests.push(guest);
+    this.#tell(guest, { kind: 'admission', lease, leafKey, producers: this.#sentTo(guest) });
+    this.#byLease.set(lease, guest);
+    this.#step({ kind: 'join', lease, stage: traits.stage });
+  }
+
+  /** Cut first. */
+  #depart(guest: Guest<H, S, K>, cause: DepartureCause): void {
+    const { lease } = guest;
+    guest.present = false;
+    guest.gateOpen = false;
+    this.#byLease.delete(lease);
+    this.#step({ kind: 'depart', lease, cause });
+  }
+
+  #demand(reason: 'operator' | 'compromise'): void {
+    if (reason === 'operator') return this.#step({ kind: 'rekey', reason });
+    this.#custodian?.forgetIfStale(this.clock.nowMs);
+    const theft = this.laws.secrets.stolen(this.#custodian?.stolen ?? []);
+    // No admission is on its way any more that was asked for before.
+    this.clock.after(longestAdmissionMs + 1, () => {
+      if (this.#ended) return;
+      this.#tickIfDue();
+      if (this.#byLease.size > 0) theft.renewing();
+      this.#step({ kind: 'rekey', reason });
+    });
+  }
+
+  // Sockets that are lost, and come back
+
+  #online({ socket }: Guest<H, S, K>): boolean {
+    return socket?.open === true;
+  }
+
+  #drop(guest: Guest<H, S, K>, noticedAfterMs: number, backAfterMs: number | null): void {
+    const { socket } = guest;
+    if (socket?.open !== true) return;
+    this.laws.counts.drops++;
+    socket.open = false;
+    this.clock.after(noticedAfterMs, () => {
+      if (guest.socket === socket) this.#away(guest);
+    });
+    if (backAfterMs !== null) this.clock.after(backAfterMs, () => this.#comeBack(guest));
+  }
+
+  #away(guest: Guest<H, S, K>): void {
+    guest.socket = null;
+    const sinceMs = this.clock.nowMs;
+    guest.awaySinceMs = sinceMs;
+    this.clock.after(this.#history.timers.resumeWindowMs, () => {
+      const still = guest.present && guest.socket === null && guest.awaySinceMs === sinceMs;
+      if (!still || this.#ended) return;
+      this.laws.counts.windowsExpired++;
+      this.#depart(guest, 'lost');
+    });
+  }
+
+  /** It proves an admission that the custodian knows, or is nobody. */
+  #comeBack(guest: Guest<H, S, K>): void {
+    const { client } = guest;
+    if (this.#ended || !guest.present || client.silent || this.#online(guest)) return;
+    if (this.#custodian === null) return this.clock.after(retryMs, () => this.#comeBack(guest));
+    if (!client.leases.includes(guest.lease) || !this.#custodian.knows(guest.lease)) {
+      this.laws.counts.resumesRefused++;
+      return;
+    }
+    this.laws.counts.socketsResumed++;
+    if (guest.socket !== null) guest.socket.open = false;
+    guest.socket = new Socket();
+    guest.stalledUntilMs = 0;
+    if (guest.next !== null && !client.leases.includes(guest.next)) {
+      this.#delivery.lost(guest.next);
+      guest.readmit ??= 'lagging';
+    }
+    const { newest, confirmed } = client;
+    if (newest !== null) this.#acknowledged(guest, newest.epoch, newest.fingerprint);
+    if (confirmed !== null) this.#step({ kind: 'confirmed', lease: guest.lease, epoch: confirmed });
+    if (guest.producing !== client.sends) this.#reconcile(guest);
+    for (const other of this.#present) {
+      const moving = other.movedIn > (this.#machine.activeEpoch ?? -1);
+      if (moving && other.producing && !client.frames.knows(other.participantId))
+        guest.metIn.set(other.participantId, other.movedIn);
+    }
+    this.#tell(guest, { kind: 'producers', producers: this.#sentTo(guest) });
+    this.#replay(guest);
+  }
+
+  /** A producer of which only one side knows, since the word of it was lost, is closed on the other. */
+  #reconcile(guest: Guest<H, S, K>): void {
+    guest.client.sends = false;
+    if (!guest.producing) return;
+    guest.producing = false;
+    this.#step({ kind: 'sends', lease: guest.lease, sends: false });
+  }
+
+  #replay(guest: Guest<H, S, K>): void {
+    if (!guest.present) return;
+    if (!this.#delivery.replay(guest)) guest.readmit ??= 'lagging';
+    if (guest.readmit !== null) this.#tell(guest, { kind: 'readmit' });
+  }
+
+  #tell(guest: Guest<H, S, K>, message: Down<H>): void {
+    const { client, socket } = guest;
+    if (socket?.open !== true) return;
+    socket.downAtMs = Math.max(
+      socket.downAtMs,
+      this.clock.nowMs + client.traits.downMs,
+      guest.stalledUntilMs,
+    );
+    this.clock.at(socket.downAtMs, () => {
+      if (!guest.present || client.silent || !socket.open) return;
+      const delayMs = message.kind === 'key' ? client.traits.installMs : 0;
+      this.#say(guest, this.#receives(client, message), delayMs);
+    });
+  }
+
+  #receives(client: ModelClient<H, S, K>, message: Down<H>): Up[] {
+    const { nowMs } = this.clock;
+    if (message.kind === 'key') return client.keyMessage(message.bytes, nowMs);
+    if (message.kind === 'text') return this.#notice(client, message.text);
+    if (message.kind === 'readmit') return [{ kind: 'readmit' }];
+    if (message.kind === 'admission') client.admitted(message.lease, message.leafKey);
+    for (const { participant, lease } of message.producers) client.frames.note(participant, lease);
+    return [];
+  }
+
+  #notice(client: ModelClient<H, S, K>, text: string): Up[] {
+    const { notice, data } = noticeOf(text);
+    if (notice === 'activated')
+      return client.activated(serverNotices.activated.parse(data), this.clock.nowMs);
+    const { epoch, leases } = serverNotices.leases.parse(data);
+    for (const { participantId, lease } of leases) {
+      if (participantId !== client.id) client.frames.note(participantId, toLease(lease), epochId(epoch));
+    }
+    return [];
+  }
+
+  #say(guest: Guest<H, S, K>, messages: readonly Up[], afterMs = 0): void {
+    const { socket } = guest;
+    const { traits } = guest.client;
+    if (socket === null) return;
+    for (const message of messages) {
+      if (message.kind === 'readmit') {
+        if (traits.readmitsMs !== null)
+          this.clock.after(traits.readmitsMs, () => this.#send(guest, socket, message, 0));
+        continue;
+      }
+      for (let time = traits.stutters ? 0 : 1; time < 2; time++) this.#send(guest, socket, message, afterMs);
+    }
+  }
+
+  #send(guest: Guest<H, S, K>, socket: Socket, message: Up, afterMs: number): void {
+    const sentAtMs = Math.max(this.clock.nowMs + afterMs, guest.stalledUntilMs);
+    socket.upAtMs = Math.max(socket.upAtMs, sentAtMs + guest.client.traits.upMs);
+    this.clock.at(socket.upAtMs, () => {
+      if (socket.open && !guest.client.silent && !this.#ended) this.#hear(guest, message);
+    });
+  }
+
+  /** Also of those who are gone meanwhile: what they said was on its way. */
+  #hear(guest: Guest<H, S, K>, message: Up): void {
+    const { lease } = guest;
+    if (message.kind === 'acknowledged') this.#acknowledged(guest, message.epoch, message.fingerprint);
+    else if (message.kind === 'confirmed') this.#step({ kind: 'confirmed', lease, epoch: message.epoch });
+    else if (message.kind === 'readmit') this.#readmit(guest);
+    else if (guest.present && guest.producing !== message.sends) {
+      guest.producing = message.sends;
+      if (message.sends) this.#delivery.sends(guest);
+      this.#step({ kind: 'sends', lease, sends: message.sends });
+      if (message.sends) this.#announce(guest);
+    }
+  }
+
+  #acknowledged(guest: Guest<H, S, K>, epoch: EpochId, fingerprint: Uint8Array): void {
+    const same = equalBytes(fingerprint, this.#fingerprints.get(epoch) ?? new Uint8Array());
+    if (same) this.#delivery.acknowledged(guest, epoch);
+    this.#step({ kind: 'acknowledged', lease: guest.lease, epoch, fingerprint });
+  }
+
+  #readmit(guest: Guest<H, S, K>): void {
+    const reason = guest.readmit;
+    const custodian = this.#custodian;
+    if (reason === null || !guest.present) return;
+    if (custodian === null) return;
+    guest.readmit = null;
+    const { lease, leafKey, afterMs } = this.#admit(custodian);
+    this.clock.after(afterMs, () => {
+      if (this.#ended) return;
+      if (this.#custodian !== custodian) {
+        guest.readmit ??= reason;
+        return;
+      }
+      if (!guest.present) return custodian.withdraw(lease);
+      this.#tell(guest, { kind: 'admission', lease, leafKey, producers: [] });
+      guest.next = lease;
+      this.#step({ kind: 'readmitted', lease: guest.lease, newLease: lease });
+    });
+  }
+
+  // Time, and what the machine says
 
   /**
    * What is due is told apart from what arrives, so that each law knows which of the two it looks at. Not so where somebody departs:
@@ -117,7 +368,7 @@ export class RekeyWorld {
     const deadline = this.#machine.nextDeadline();
     if (deadline === null || deadline === this.#tickAtMs) return;
     this.#tickAtMs = deadline;
-    const lateMs = turn(this.#history.timersLateMs, this.#turn++);
+    const lateMs = this.#nextOf(this.#history.timersLateMs);
     this.clock.at(Math.max(deadline + lateMs, this.clock.nowMs), () => {
       if (this.#tickAtMs !== deadline || this.#ended) return;
       this.#tickAtMs = null;
@@ -127,140 +378,215 @@ export class RekeyWorld {
 
   #do(output: RekeyOutput): void {
     if (output.kind === 'mint') this.#mint(output);
-    else if (output.kind === 'custodianStalled') this.#stalled();
-    else if (output.kind === 'activate') {
-      for (const client of this.#present) {
-        if (client.keyed) this.#tell(client, { kind: 'activated', epoch: output.epoch });
+    else if (output.kind === 'withdrawn') {
+      assert.ok(this.#custodian !== null, 'nothing is taken back from nobody');
+      this.#custodian.withdraw(output.lease);
+    } else if (output.kind === 'readmit') {
+      for (const lease of output.leases) {
+        const guest = this.#guest(lease);
+        guest.readmit = output.reason;
+        this.#tell(guest, { kind: 'readmit' });
       }
-    } else if (output.kind === 'start') this.#client(output.lease).started = true;
-    else if (output.kind === 'resume') this.#client(output.lease).gateOpen = true;
+    } else if (output.kind === 'custodianStalled') this.#lose(restartMs);
+    else if (output.kind === 'activate')
+      this.#delivery.activated(output.epoch, output.fingerprint, output.trigger);
+    else if (output.kind === 'start') this.#guest(output.lease).started = true;
+    else if (output.kind === 'resume') this.#guest(output.lease).gateOpen = true;
+    else if (output.kind === 'lagging') this.#help(this.#guest(output.lease), output.epoch);
     else if (output.kind === 'pause') {
-      const client = this.#client(output.lease);
+      const guest = this.#guest(output.lease);
       // The last frame that passes, and the slowest.
-      if (output.why === 'unconfirmed') this.#forward(client, longestFlightMs);
-      client.gateOpen = false;
+      if (output.why === 'unconfirmed') this.#forward(guest, longestFlightMs);
+      guest.gateOpen = false;
     }
   }
 
-  #client(lease: number): ModelClient {
-    const client = this.#clients.get(lease);
-    if (client?.present !== true) throw new Error(`lease ${lease} is not here`);
-    return client;
+  #guest(lease: Lease): Guest<H, S, K> {
+    const guest = this.#byLease.get(lease);
+    assert.ok(guest, `lease ${lease} is here`);
+    return guest;
+  }
+
+  /** Once, when nothing waits in its socket any more. */
+  #help(guest: Guest<H, S, K>, epoch: EpochId): void {
+    const { socket } = guest;
+    if (socket?.open !== true) return;
+    this.clock.at(Math.max(socket.downAtMs, this.clock.nowMs), () => {
+      const still = guest.socket === socket && socket.open && guest.acknowledged < epoch;
+      if (still && !this.#ended) this.#replay(guest);
+    });
   }
 
   // The custodian
 
-  #mint(ask: Ask): void {
-    this.#asked = ask;
+  #newCustodian(before: ModelCustodian<H> | null): ModelCustodian<H> {
+    const { joinPolicy, timers } = this.#history;
+    return new ModelCustodian(this.#suite, { joinPolicy, freshForMs: timers.freshForMs }, before);
+  }
+
+  #mint(mint: Mint): void {
+    this.#asked = mint;
+    this.#custodian?.assertPossible(mint);
     const answer = this.#answers.shift() ?? { kind: 'answers', afterMs: 5 };
-    this.laws.asked(answer);
-    if (answer.kind === 'hangs') this.#hangsSince = 0;
-    else if (answer.kind === 'refuses') this.clock.after(answer.afterMs, () => this.#fail(ask));
-    else this.clock.after(answer.afterMs, () => this.#answer(ask));
+    this.laws.answering(answer);
+    if (answer.kind === 'hangs') return;
+    this.clock.after(answer.afterMs, () => {
+      if (this.#asked !== mint || this.#ended) return;
+      this.#tickIfDue();
+      if (answer.kind === 'answers') this.#answer(mint);
+      else this.#refuse();
+    });
   }
 
-  #answer(ask: Ask): void {
-    if (this.#asked !== ask || this.#ended) return;
-    this.#tickIfDue();
+  #answer(mint: Mint): void {
+    const custodian = this.#custodian;
+    assert.ok(custodian);
     this.#asked = null;
-    const epoch = epochId(this.#epochs++);
-    for (const lease of ask.departures) {
-      if (!this.#tree.delete(lease)) throw new Error(`${lease} departs and never was in the tree`);
-    }
-    for (const lease of ask.joins) {
-      if (this.#tree.has(lease)) throw new Error(`${lease} joins and is in the tree`);
-      this.#tree.add(lease);
-    }
-    for (const client of this.#present) {
-      if (!this.#tree.has(client.lease)) continue;
-      client.keyed = true;
-      this.#tell(client, { kind: 'key', epoch });
-    }
-    this.laws.minted(epoch, ask.joins, ask.departures);
-    this.#step({ kind: 'minted', epoch, fingerprint: fingerprintOf(epoch) });
+    const reply = custodian.rekey(mint, this.clock.nowMs);
+    const { epoch, fingerprint } = reply;
+    if (reply.minted) {
+      this.#fingerprints.set(epoch, fingerprint);
+      for (const { from, to } of mint.moves) this.#move(from, to, epoch);
+      this.#delivery.minted(reply, mint.moves, mint.departures);
+    } else this.#delivery.shared(reply);
+    this.laws.answered(reply, (lease) => custodian.inTree(lease));
+    this.#step(reply.minted ? { kind: 'minted', epoch, fingerprint } : { kind: 'shared', epoch });
+    if (this.#turn % 11 === this.#history.looks % 11)
+      this.laws.secrets.looksAtCustodian(custodian.stolen, this.clock.nowMs);
   }
 
-  #fail(ask: Ask): void {
-    if (this.#asked !== ask || this.#ended) return;
-    this.#tickIfDue();
+  #move(from: Lease, to: Lease, epoch: EpochId): void {
+    const guest = this.#byLease.get(from);
+    if (guest === undefined) return;
+    this.#byLease.delete(from);
+    guest.lease = to;
+    guest.movedIn = epoch;
+    if (guest.next === to) guest.next = null;
+    this.#byLease.set(to, guest);
+  }
+
+  #refuse(): void {
     this.#asked = null;
     this.laws.failed();
     this.#step({ kind: 'mintFailed' });
   }
 
-  /** Told for the second time, it is ended. */
-  #stalled(): void {
-    const ask = this.#asked;
-    if (this.#hangsSince === null || ask === null) return;
-    this.#hangsSince++;
-    if (this.#hangsSince < 2) return;
-    this.#hangsSince = null;
-    this.clock.after(0, () => this.#fail(ask));
-  }
-
-  // Sockets
-
-  #tell(client: ModelClient, message: Down): void {
-    const { nowMs } = this.clock;
-    client.downAtMs = Math.max(client.downAtMs, nowMs + client.traits.downMs, client.stalledUntilMs);
-    this.clock.at(client.downAtMs, () => {
-      if (!client.present || client.silent) return;
-      const { receiverGraceMs } = this.#history.timers;
-      const answers = client.receive(message, this.clock.nowMs, receiverGraceMs);
-      this.#say(client, answers, message.kind === 'key' ? client.traits.installMs : 0);
+  /** With all keys, those of waiting admissions too. */
+  #lose(backAfterMs: number): void {
+    if (this.#custodian === null || this.#ended) return;
+    this.#tickIfDue();
+    const lost: ModelCustodian<H> | null = this.#custodian;
+    if (lost === null) return;
+    lost.close();
+    this.#before = lost;
+    this.#custodian = null;
+    this.#asked = null;
+    for (const guest of this.#byLease.values()) {
+      guest.readmit = null;
+      guest.next = null;
+    }
+    this.laws.custodianLost(backAfterMs);
+    this.#stepOnce({ kind: 'custodianLost' });
+    this.clock.after(backAfterMs, () => {
+      if (this.#ended) return;
+      this.#tickIfDue();
+      this.#before = this.#newCustodian(lost);
+      this.#custodian = this.#before;
+      this.laws.custodianBack();
+      this.#stepOnce({ kind: 'custodianBack' });
     });
-  }
-
-  #say(client: ModelClient, messages: readonly Up[], afterMs = 0): void {
-    for (const message of messages) {
-      for (let time = client.traits.stutters ? 0 : 1; time < 2; time++) {
-        const sentAtMs = Math.max(this.clock.nowMs + afterMs, client.stalledUntilMs);
-        client.upAtMs = Math.max(client.upAtMs, sentAtMs + client.traits.upMs);
-        this.clock.at(client.upAtMs, () => this.#hear(client, message));
-      }
-    }
-  }
-
-  /** Also of those who are gone meanwhile: what they said was on its way. */
-  #hear(client: ModelClient, message: Up): void {
-    if (client.silent || this.#ended) return;
-    const lease = leaseOf(client.lease);
-    if (message.kind === 'sends') {
-      client.producing = message.sends;
-      this.#step({ ...message, lease });
-      return;
-    }
-    const epoch = epochId(message.epoch);
-    if (message.kind === 'confirmed') this.#step({ kind: 'confirmed', lease, epoch });
-    else {
-      const fingerprint = fingerprintOf(client.traits.lies ? epoch + 1 : epoch);
-      this.#step({ kind: 'acknowledged', lease, epoch, fingerprint });
-    }
   }
 
   // Media
 
-  /** From one sender after the other, at every moment in which something happens. */
-  #sendFrame(): void {
-    const sending = this.#present.filter(({ producing, gateOpen }) => producing && gateOpen);
-    for (const client of sending) this.laws.sends(client);
-    const client = sending[this.#turn++ % sending.length];
-    if (client !== undefined) this.#forward(client, turn(this.#history.flightsMs, this.#turn));
+  #sentTo(guest: Guest<H, S, K>): Sent[] {
+    return this.#present.filter((other) => other !== guest && other.producing).map((other) => sentBy(other));
   }
 
-  /** Through the gate to everybody who was started. */
-  #forward(client: ModelClient, flightMs: number): void {
-    const epoch = client.using;
-    if (epoch === null || !client.gateOpen || !client.producing) return;
-    this.laws.sends(client);
+  #announce(guest: Guest<H, S, K>): void {
+    const producers = [sentBy(guest)];
+    for (const other of this.#byLease.values()) {
+      if (other !== guest) this.#tell(other, { kind: 'producers', producers });
+    }
+  }
+
+  /** From one sender after the other, at every third moment in which something happens. */
+  #sendFrame(): void {
+    const sending = this.#present.filter(({ producing, gateOpen }) => producing && gateOpen);
+    for (const { client } of sending) if (client.using !== null) this.laws.sends(client.using);
+    const guest = this.#turn++ % framesEvery === 0 ? sending[this.#turn % sending.length] : undefined;
+    if (guest !== undefined) this.#forward(guest, this.#nextOf(this.#history.flightsMs));
+  }
+
+  /** Through the gate to everybody who was started and consumes it. */
+  #forward(guest: Guest<H, S, K>, flightMs: number): void {
+    if (!guest.gateOpen || !guest.producing) return;
+    const frame = guest.client.frames.seal(this.clock.nowMs);
+    if (frame === null) {
+      this.laws.counts.framesUnsealed++;
+      return;
+    }
+    const { epoch, bytes } = frame;
+    this.laws.counts.framesSealed++;
+    this.laws.sends(epoch);
+    this.laws.secrets.sealed(frame);
     const receivers = this.#present.filter(
-      (receiver) => receiver !== client && receiver.started && receiver.installed(epoch),
+      ({ client, metIn, started }) =>
+        started &&
+        client.frames.endsAtMs(epoch) !== undefined &&
+        client.frames.knows(guest.participantId) &&
+        epoch >= (metIn.get(guest.participantId) ?? 0),
     );
     if (receivers.length === 0) return;
     this.clock.after(flightMs, () => {
-      for (const receiver of receivers) if (receiver.present) this.laws.receives(receiver, epoch);
+      for (const { client, present, participantId } of receivers) {
+        if (!present) continue;
+        const { ok } = client.frames.open(guest.participantId, bytes, this.clock.nowMs);
+        this.laws.receives(participantId, epoch, ok, client.frames.endsAtMs(epoch) ?? Infinity);
+      }
     });
+  }
+
+  // The quiet
+
+  /** Nothing has happened for long: whoever can takes part, each at some moment, since intervals and renewals go on. */
+  #comesToRest(): void {
+    const guests = new Set(this.#byLease.values());
+    for (let waitedMs = 0; ; waitedMs += lookMs) {
+      for (const guest of guests) if (this.#restless(guest) === null) guests.delete(guest);
+      const [guest] = guests;
+      if (guest === undefined) return;
+      assert.ok(waitedMs < restlessMs, `law 7: ${guest.participantId} ${this.#restless(guest)}`);
+      this.clock.runTo(this.clock.nowMs + lookMs);
+    }
+  }
+
+  /** What is wrong with it. */
+  #restless(guest: Guest<H, S, K>): string | null {
+    const { client, gateOpen, lease, present } = guest;
+    const { confirms, lies, readmitsMs } = client.traits;
+    if (!present || client.silent || lies || readmitsMs === null || !this.#online(guest)) return null;
+    const person = this.laws.personOf(lease);
+    if (person?.started !== true || person.lagging) return 'takes part';
+    if (client.using !== this.#machine.activeEpoch) return 'uses the active epoch';
+    return gateOpen === (client.sends && confirms !== 'never') ? null : 'sends if it wants to';
   }
 }
 
-const turn = (values: readonly number[], index: number): number => values[index % values.length] ?? 0;
+const sentBy = ({ participantId, lease }: Pick<Recipient, 'participantId' | 'lease'>): Sent => ({
+  participant: participantId,
+  lease,
+});
+
+/** Many get the same text. */
+const parsed = new Map<string, { readonly notice: string; readonly data: unknown }>();
+
+const noticeOf = (text: string): { readonly notice: string; readonly data: unknown } => {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  if (parsed.size > 1_000) parsed.clear();
+  const envelope = serverEnvelope.parse(JSON.parse(text));
+  assert.ok('notice' in envelope);
+  parsed.set(text, envelope);
+  return envelope;
+};
