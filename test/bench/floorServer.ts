@@ -22,7 +22,7 @@ server.on('connection', (socket) => {
   socket.on('message', () => {
     answers++;
     lastAnswerMs = settling.elapsedMs;
-    settling.step(answers >= server.clients.size);
+    settling.step(answers < server.clients.size ? 'more' : 'all');
   });
 });
 

@@ -53,6 +53,12 @@ const tells = ({ kind }: RekeyOutput): void => {
   } else if (kind === 'activate') seen = { ...seen, activatedMs: settling.elapsedMs };
 };
 
+/** Those who do not send need not confirm. */
+const come = (): 'more' | 'enough' | 'all' => {
+  if (seen.acknowledgements < expected || seen.activatedMs === 0) return 'more';
+  return seen.confirmations < expected ? 'enough' : 'all';
+};
+
 // Prototypes are what a looker-on can get hold of: the server makes its machines itself.
 const step = Reflect.get(RekeyMachine.prototype, 'step');
 RekeyMachine.prototype.step = function watchedStep(input, nowMs) {
@@ -60,8 +66,7 @@ RekeyMachine.prototype.step = function watchedStep(input, nowMs) {
   if (watching) {
     told(input);
     outputs.forEach(tells);
-    if (seen.mints > 0 && input.kind !== 'tick')
-      settling.step(seen.acknowledgements >= expected && seen.activatedMs > 0);
+    if (seen.mints > 0 && input.kind !== 'tick') settling.step(come());
   }
   return outputs;
 };

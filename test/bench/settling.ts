@@ -3,8 +3,11 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** Between the last step of a burst and the look at the processor's time; far longer than the steps are apart. */
-const quietMs = 60;
+/**
+ * Between the last step of a burst and the look at the processor's time: when all has come that ever comes, and where more may come, which may
+ * be a crowded client process' pause.
+ */
+const quietMs = { all: 60, enough: 1_000 } as const;
 /** What has not come by then does not come. */
 const deadlineMs = 60_000;
 /** Of the monitor's timer. A loop that is never held shows about this much. */
@@ -38,12 +41,12 @@ export class Settling {
     return performance.now() - this.#startedMs;
   }
 
-  /** Something of it happened. `complete`: all that must has. */
-  step(complete: boolean): void {
-    if (!complete) return;
+  /** Something of it happened: all, or all that must; `more` has to come. */
+  step(come: 'more' | 'enough' | 'all'): void {
+    if (come === 'more') return;
     clearTimeout(this.#deadline);
-    if (this.#timer === null) this.#timer = setTimeout(() => this.#settle(), quietMs);
-    else this.#timer.refresh();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#settle(), quietMs[come]);
   }
 
   /** Resolves when it is over; call it before it begins. */
