@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { endMediaStack } from '../participant/mediaParticipant.ts';
+import { endMediaStack } from '../participant/mediaPeer.ts';
 import { openBadRoads } from './badRoads.ts';
 import { BadMeeting } from './badMeeting.ts';
 import { testSeed } from './seeded.ts';

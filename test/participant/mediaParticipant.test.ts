@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
-import { MediaParticipant, endMediaStack } from './mediaParticipant.ts';
+import { MediaParticipant } from './mediaParticipant.ts';
+import { endMediaStack } from './mediaPeer.ts';
 import { camera, speech } from './syntheticMedia.ts';
 import type { SyntheticMedia } from './syntheticMedia.ts';
 import { until } from './until.ts';
@@ -17,7 +18,7 @@ before(async () => {
 });
 
 after(async () => {
-  endMediaStack();
+  await endMediaStack();
   assert.equal(await server.stop(), 0);
 });
 
@@ -108,12 +109,13 @@ describe('participants with real media', () => {
 
   it('leave nothing behind: a process of theirs ends by itself', async () => {
     const script = `
-      import { MediaParticipant, endMediaStack } from '${new URL('mediaParticipant.ts', import.meta.url).href}';
+      import { MediaParticipant } from '${new URL('mediaParticipant.ts', import.meta.url).href}';
+      import { endMediaStack } from '${new URL('mediaPeer.ts', import.meta.url).href}';
       import { speech } from '${new URL('syntheticMedia.ts', import.meta.url).href}';
       const [url, token] = process.argv.slice(1);
       const participant = await MediaParticipant.join({ name: 'Eve', url, token, bindAddress: '127.0.0.1', sends: [speech] });
       await participant.leave();
-      endMediaStack();
+      await endMediaStack();
       console.log('left');`;
     const token = await api(server).token(await api(server).createMeeting(), 'Eve');
     const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script, server.url, token], {

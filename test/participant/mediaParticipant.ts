@@ -1,7 +1,6 @@
 // A participant in Node with real media: it joins as any other, over real ICE and DTLS-SRTP, sends synthetic frames that its key agent
 // seals, and consumes, opens and counts whatever others send. What it hears of itself and of others is counted, never decided upon.
 
-import nodeDataChannel from 'node-datachannel';
 import { systemClock } from '../../src/client/session/clock.ts';
 import { connect } from '../../src/client/session/connect.ts';
 import type { FrameCounts, InstalledEpoch } from '../../src/client/session/keyAgent.ts';
@@ -286,6 +285,3 @@ const ssrcOf = ({ rtpParameters }: Answer<'consume'>): number => {
   if (ssrc === undefined) throw new Error('a consumer without an SSRC');
   return ssrc;
 };
-
-/** Ends libdatachannel's threads, after which no participant can be made: the process may end. */
-export const endMediaStack = (): void => nodeDataChannel.cleanup();

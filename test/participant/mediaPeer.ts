@@ -74,9 +74,24 @@ export interface PeerOptions {
   readonly bindAddress: string;
 }
 
+/** Not yet all the way closed. */
+const closing = new Set<Promise<void>>();
+/**
+ * Of all peers there ever were. The binding keeps pointers to its tracks and looks at them when the stack is ended, those of tracks that
+ * were collected too: none ever is.
+ */
+const tracks = new Set<Track>();
+
+/** Ends libdatachannel's threads, after which no peer can be made: the process may end. Peers are to be closed before. */
+export const endMediaStack = async (): Promise<void> => {
+  await Promise.all(closing);
+  nodeDataChannel.cleanup();
+};
+
 export class MediaPeer {
   readonly #peer: PeerConnection;
   readonly #events: PeerEvents;
+  readonly #ended = Promise.withResolvers<void>();
   #track: Track | null = null;
   #closed = false;
 
@@ -86,15 +101,17 @@ export class MediaPeer {
       iceServers: [],
       bindAddress: options.bindAddress,
     });
+    this.#peer.onStateChange((state) => {
+      if (state === 'closed') this.#ended.resolve();
+      if (!this.#closed) this.#events.onState(state);
+    });
   }
 
   /** Answers the server's transport. What comes back is for `connectTransport`, before media flow. */
   async answer(transport: Transport, direction: Direction): Promise<{ algorithm: string; value: string }[]> {
     const described = new Promise<string>((resolve) => this.#peer.onLocalDescription(resolve));
-    this.#peer.onStateChange((state) => {
-      if (!this.#closed) this.#events.onState(state);
-    });
     this.#peer.onTrack((track) => {
+      tracks.add(track);
       this.#track = track;
       track.onMessage((packet) => this.#received(packet));
     });
@@ -116,7 +133,9 @@ export class MediaPeer {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#track?.close();
+    const ended = this.#ended.promise.finally(() => closing.delete(ended));
+    closing.add(ended);
+    // Its track with it: to close that by itself races with packets on their way to it.
     this.#peer.close();
   }
 

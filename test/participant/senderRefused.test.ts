@@ -8,7 +8,8 @@ import { decodeHeader, encodeHeader } from '../../src/sframe/header.ts';
 import { parseKeyId } from '../../src/sframe/keyId.ts';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
-import { MediaParticipant, endMediaStack } from './mediaParticipant.ts';
+import { MediaParticipant } from './mediaParticipant.ts';
+import { endMediaStack } from './mediaPeer.ts';
 import { speech } from './syntheticMedia.ts';
 import { until } from './until.ts';
 
@@ -22,7 +23,7 @@ before(async () => {
 });
 
 after(async () => {
-  endMediaStack();
+  await endMediaStack();
   assert.equal(await server.stop(), 0);
 });
 

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { joinFromNode } from '../../src/client/session/nodeParticipant.ts';
 import type { Session } from '../../src/client/session/session.ts';
-import { endMediaStack, MediaParticipant } from '../participant/mediaParticipant.ts';
+import { MediaParticipant } from '../participant/mediaParticipant.ts';
+import { endMediaStack } from '../participant/mediaPeer.ts';
 import { speech, camera } from '../participant/syntheticMedia.ts';
 import type { SyntheticMedia } from '../participant/syntheticMedia.ts';
 import { until } from '../participant/until.ts';
@@ -30,7 +31,7 @@ before(async () => {
 });
 
 after(async () => {
-  endMediaStack();
+  await endMediaStack();
   assert.equal(await server.stop(), 0);
 });
 
