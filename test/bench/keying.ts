@@ -84,10 +84,12 @@ const resultsOf = ({ way, size, costs, floor, notes }: Compared, seed: number): 
     };
   });
 
-/** By the power of the size between the two last sizes. */
+/** With the power of the size by which it grew between the two last sizes; at most the square: each party works through all of the tree. */
 const grown = (small: Costs, smallSize: number, big: Costs, bigSize: number, size: number): Costs => {
-  const grow = (of: keyof Costs): number =>
-    big[of] * (big[of] / small[of]) ** (Math.log(size / bigSize) / Math.log(bigSize / smallSize));
+  const grow = (of: keyof Costs): number => {
+    const power = Math.log(big[of] / small[of]) / Math.log(bigSize / smallSize);
+    return big[of] * (size / bigSize) ** Math.min(2, power);
+  };
   return {
     messages: big.messages,
     madeBytes: grow('madeBytes'),
