@@ -26,6 +26,9 @@ interface KeptRekey {
   readonly rekey: Uint8Array | null;
 }
 
+/** Some 5 ms of writing to sockets. */
+const toldAtOnce = 200;
+
 interface Activation {
   readonly epoch: EpochId;
   readonly text: string;
@@ -78,8 +81,26 @@ export class KeyDelivery {
 
   activated(epoch: EpochId, fingerprint: Uint8Array, trigger: Trigger): void {
     const text = encodeNotice('activated', { epoch, fingerprint: toBase64Url(fingerprint), trigger });
-    this.#activation = { epoch, text };
-    for (const member of this.#byLease.values()) if (member.keyed) member.outlet.sendText(text);
+    const activation = { epoch, text };
+    this.#activation = activation;
+    const others: Recipient[] = [];
+    for (const member of this.#byLease.values()) {
+      if (!member.keyed) continue;
+      if (this.#known.has(member)) member.outlet.sendText(text);
+      else others.push(member);
+    }
+    this.#tellOthers(activation, others);
+  }
+
+  /** Those who send are told at once; with the others a thousand would hold the event loop twice as long as their keys do. */
+  #tellOthers(activation: Activation, others: readonly Recipient[], from = 0): void {
+    const end = from + toldAtOnce;
+    // Who went meanwhile has nobody to hear it; who was welcomed meanwhile is told with its welcome, of this epoch or a later one.
+    for (const member of others.slice(from, end)) if (member.keyed) member.outlet.sendText(activation.text);
+    if (end >= others.length) return;
+    setImmediate(() => {
+      if (this.#activation === activation) this.#tellOthers(activation, others, end);
+    });
   }
 
   /** It made a producer. */

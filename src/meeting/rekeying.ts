@@ -63,6 +63,7 @@ export class Rekeying {
   /** When the custodian was lost, until an epoch of the next one is in use. */
   #lostAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #timerAtMs: number | null = null;
   #closed = false;
 
   constructor(at: Surroundings) {
@@ -195,13 +196,18 @@ export class Rekeying {
   }
 
   #setTimer(): void {
+    const deadline = this.#closed ? null : this.#machine.nextDeadline();
+    // Of a thousand acknowledgements hardly one moves it.
+    if (deadline === this.#timerAtMs) return;
+    this.#timerAtMs = deadline;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const deadline = this.#machine.nextDeadline();
-    if (this.#closed || deadline === null) return;
+    if (deadline === null) return;
     // Rounded up: a tick before the deadline would only set the timer again.
     const delayMs = Math.max(0, Math.ceil(deadline - this.#at.context.nowMs()));
-    this.#timer = setTimeout(() => this.#step({ kind: 'tick' }), delayMs);
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = null;
+      this.#step({ kind: 'tick' });
+    }, delayMs);
   }
 
   #do<K extends RekeyOutput['kind']>(output: Extract<RekeyOutput, { kind: K }>): void {

@@ -133,7 +133,7 @@ const resultsOf = (taken: Rounds, size: number, custodianMs: number, seed: numbe
         ...(wanted ? { 'wanted at most': reach.holdMs } : {}),
         "floor's loop held ms, longest": Math.max(...floor.map(({ holdMs }) => holdMs)),
       },
-      notes: ['from the mint until the last confirmation'],
+      notes: ['from the mint until the last acknowledgement and the activation, and 60 ms more'],
     },
   ];
 };

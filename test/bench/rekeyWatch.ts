@@ -53,11 +53,9 @@ const tells = ({ kind }: RekeyOutput): void => {
   } else if (kind === 'activate') seen = { ...seen, activatedMs: settling.elapsedMs };
 };
 
-/** Those who do not send need not confirm. */
-const come = (): 'more' | 'enough' | 'all' => {
-  if (seen.acknowledgements < expected || seen.activatedMs === 0) return 'more';
-  return seen.confirmations < expected ? 'enough' : 'all';
-};
+/** Only those who send confirm; what they still say comes within the quiet that follows. */
+const come = (): 'more' | 'all' =>
+  seen.acknowledgements < expected || seen.activatedMs === 0 ? 'more' : 'all';
 
 // Prototypes are what a looker-on can get hold of: the server makes its machines itself.
 const step = Reflect.get(RekeyMachine.prototype, 'step');

@@ -3,11 +3,8 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/**
- * Between the last step of a burst and the look at the processor's time: when all has come that ever comes, and where more may come, which may
- * be a crowded client process' pause.
- */
-const quietMs = { all: 60, enough: 1_000 } as const;
+/** Between the last step of a burst and the look at the processor's time. */
+const quietMs = 60;
 /** What has not come by then does not come. */
 const deadlineMs = 60_000;
 /** Of the monitor's timer. A loop that is never held shows about this much. */
@@ -41,12 +38,12 @@ export class Settling {
     return performance.now() - this.#startedMs;
   }
 
-  /** Something of it happened: all, or all that must; `more` has to come. */
-  step(come: 'more' | 'enough' | 'all'): void {
+  /** Something of it happened: the last, or `more` has to come. */
+  step(come: 'more' | 'all'): void {
     if (come === 'more') return;
     clearTimeout(this.#deadline);
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#settle(), quietMs[come]);
+    this.#timer = setTimeout(() => this.#settle(), quietMs);
   }
 
   /** Resolves when it is over; call it before it begins. */

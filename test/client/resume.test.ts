@@ -81,6 +81,7 @@ describe('a socket that is lost', () => {
     const [ann, ben] = await scene.pair();
     const member = to.member('Ann');
     const resumed = connection(ann, 'resumed');
+    await ann.session.request('produce', produceAsk);
     to.shut = true;
     await cutOff(ann, member);
     for (let missed = 0; missed < 3; missed++) to.rotate({ trigger: 'interval' });
@@ -217,6 +218,7 @@ describe('wherever in the protocol the socket is lost', () => {
     it(`both hear each other again: ${where}`, async () => {
       const to = await scene.start();
       const [ann, ben] = await scene.pair();
+      await ann.session.request('produce', produceAsk);
       const resumed = connection(ann, 'resumed');
       await happens(to, ann);
       await resumed;

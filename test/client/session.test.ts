@@ -11,6 +11,7 @@ import { capture } from './capture.ts';
 import { MeetingServer } from './meetingServer.ts';
 import type { MeetingServerOptions } from './meetingServer.ts';
 import { inEpoch, next } from './observe.ts';
+import { produceAsk } from './scene.ts';
 import { VirtualClock } from './virtualClock.ts';
 
 type Participant = NodeParticipant<Buffer, Buffer>;
@@ -55,6 +56,7 @@ describe('a session', () => {
     const to = await start();
     const ann = await join(to, 'Ann');
     const member = to.member('Ann');
+    await ann.session.request('produce', produceAsk);
     const made = to.rekey({ joins: [member] });
     to.deliver(made);
     await member.sent('acknowledged');
@@ -146,13 +148,33 @@ describe('a session', () => {
     );
   });
 
+  it('confirms nothing while it sends nothing', async () => {
+    const to = await start();
+    const ann = await join(to, 'Ann');
+    const member = to.member('Ann');
+    to.rotate({ joins: [member] });
+    await inEpoch(ann.session, 0);
+    to.rotate({ trigger: 'interval' });
+    await inEpoch(ann.session, 1);
+    // Answered in order: whatever it said before has arrived.
+    await ann.session.request('produce', produceAsk);
+    const said = member.received.map(({ name }) => name).filter((name) => name !== 'acknowledged');
+    assert.deepEqual(said.slice(-2), ['confirmed', 'produce']);
+    assert.deepEqual(member.confirmed, [1]);
+  });
+
   it('goes on where the epoch in use was activated again', async () => {
     const to = await start();
     const ann = await join(to, 'Ann');
     const made = to.rotate({ joins: [to.member('Ann')] });
     await inEpoch(ann.session, 0);
+    await ann.session.request('produce', produceAsk);
+    const member = to.member('Ann');
+    assert.deepEqual(member.confirmed, [0], 'before what it sends is announced');
+    member.confirmed = [];
+    member.received.length = 0;
     to.activate(made);
-    await to.member('Ann').sent('confirmed');
+    await member.sent('confirmed');
     const sender = ann.agent.sender(stream, 'opus');
     assert.notEqual(await sender.seal(frame), null);
   });
@@ -163,6 +185,7 @@ describe('a session', () => {
     const member = to.member('Ann');
     to.rotate({ joins: [member] });
     await inEpoch(ann.session, 0);
+    await ann.session.request('produce', produceAsk);
     await join(to, 'Ben');
     const made = to.rekey({ joins: [to.member('Ben')] });
     const failure = next(ann.session, 'failure');

@@ -46,6 +46,8 @@ export class KeyPlane {
   #newest: InstalledEpoch | null = null;
   /** The own one that frames carry now. */
   #lease: Lease | null = null;
+  /** Whoever sends nothing confirms nothing: in a large meeting those are nearly all. */
+  #sends = false;
   #lane: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -106,6 +108,13 @@ export class KeyPlane {
     });
   }
 
+  /** Called before the first stream is announced: from now on every switch is confirmed, and the last one at once. */
+  sends(): void {
+    if (this.#sends) return;
+    this.#sends = true;
+    if (this.#state !== null && !this.#closed) this.#confirm(this.#state.epoch);
+  }
+
   close(): void {
     this.#closed = true;
     this.#installed.clear();
@@ -124,6 +133,10 @@ export class KeyPlane {
       }
     });
     return this.#lane;
+  }
+
+  #confirm(epoch: EpochId): void {
+    if (this.#sends) this.#ends.notify('confirmed', { epoch });
   }
 
   #install(installed: InstalledEpoch): void {
@@ -154,7 +167,7 @@ export class KeyPlane {
       throw new LatchkeyError('story_forked', 'the active key is not the one that was delivered here');
     }
     if (this.#state?.epoch === epoch) {
-      this.#ends.notify('confirmed', { epoch });
+      this.#confirm(epoch);
       return;
     }
     await this.#ends.agent.activate(epoch);
@@ -168,7 +181,7 @@ export class KeyPlane {
       trigger: target.trigger,
       at: this.#ends.clock.wallMs(),
     };
-    this.#ends.notify('confirmed', { epoch });
+    this.#confirm(epoch);
     this.#ends.onEpoch(this.#state);
   }
 }

@@ -247,6 +247,7 @@ export class Session {
 
   async #request<M extends SessionMethod | 'openMedia'>(method: M, ask: Ask<M>): Promise<Answer<M>> {
     this.#own.asks(method, ask);
+    if (method === 'produce') this.#keys.sends();
     for (;;) {
       const signaling = await this.#link.ready();
       try {
