@@ -1,7 +1,7 @@
 // A process of participants, to be run at the far end of a road: it holds a BadMeeting, says its figures over IPC and ends; with 0 where
 // all held.
 
-import { endMediaStack } from '../participant/mediaPeer.ts';
+import { mediaPeersEnded } from '../participant/mediaPeer.ts';
 import { BadMeeting } from './badMeeting.ts';
 import type { BadMeetingOptions } from './badMeeting.ts';
 
@@ -53,6 +53,6 @@ try {
   say({ kind: 'failed', why: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
   process.exitCode = 1;
 } finally {
-  await endMediaStack();
+  await mediaPeersEnded();
   process.disconnect?.();
 }

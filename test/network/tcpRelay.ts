@@ -175,8 +175,11 @@ export class TcpRelay {
 
   #break(connection: Connection): void {
     this.#forget(connection);
-    connection.client.resetAndDestroy();
-    connection.server.resetAndDestroy();
+    for (const socket of [connection.client, connection.server]) {
+      // One that is still connecting or has said that it ends cannot be reset: libuv refuses, and Node would never close it.
+      if (socket.connecting || socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   #forget(connection: Connection): void {

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 import { MediaParticipant } from './mediaParticipant.ts';
-import { endMediaStack } from './mediaPeer.ts';
+import { mediaPeersEnded } from './mediaPeer.ts';
 import { camera, speech } from './syntheticMedia.ts';
 import type { SyntheticMedia } from './syntheticMedia.ts';
 import { until } from './until.ts';
@@ -18,7 +18,7 @@ before(async () => {
 });
 
 after(async () => {
-  await endMediaStack();
+  await mediaPeersEnded();
   assert.equal(await server.stop(), 0);
 });
 
@@ -110,12 +110,12 @@ describe('participants with real media', () => {
   it('leave nothing behind: a process of theirs ends by itself', async () => {
     const script = `
       import { MediaParticipant } from '${new URL('mediaParticipant.ts', import.meta.url).href}';
-      import { endMediaStack } from '${new URL('mediaPeer.ts', import.meta.url).href}';
+      import { mediaPeersEnded } from '${new URL('mediaPeer.ts', import.meta.url).href}';
       import { speech } from '${new URL('syntheticMedia.ts', import.meta.url).href}';
       const [url, token] = process.argv.slice(1);
       const participant = await MediaParticipant.join({ name: 'Eve', url, token, bindAddress: '127.0.0.1', sends: [speech] });
       await participant.leave();
-      await endMediaStack();
+      await mediaPeersEnded();
       console.log('left');`;
     const token = await api(server).token(await api(server).createMeeting(), 'Eve');
     const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script, server.url, token], {

@@ -74,24 +74,22 @@ export interface PeerOptions {
   readonly bindAddress: string;
 }
 
-/** Not yet all the way closed. */
-const closing = new Set<Promise<void>>();
 /**
- * Of all peers there ever were. The binding keeps pointers to its tracks and looks at them when the stack is ended, those of tracks that
- * were collected too: none ever is.
+ * Not yet all the way closed. They are held until then: the binding forgets a track, and what keeps the process alive for it, when its
+ * `closed` has been told, and of one that was collected before it keeps a pointer.
  */
-const tracks = new Set<Track>();
+const closing = new Map<MediaPeer, Promise<void>>();
 
-/** Ends libdatachannel's threads, after which no peer can be made: the process may end. Peers are to be closed before. */
-export const endMediaStack = async (): Promise<void> => {
-  await Promise.all(closing);
-  nodeDataChannel.cleanup();
+/** When peers that were closed are closed all the way, and keep no process alive. */
+export const mediaPeersEnded = async (): Promise<void> => {
+  await Promise.all(closing.values());
 };
 
 export class MediaPeer {
   readonly #peer: PeerConnection;
   readonly #events: PeerEvents;
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #peerClosed = Promise.withResolvers<void>();
+  readonly #trackClosed = Promise.withResolvers<void>();
   #track: Track | null = null;
   #closed = false;
 
@@ -102,19 +100,23 @@ export class MediaPeer {
       bindAddress: options.bindAddress,
     });
     this.#peer.onStateChange((state) => {
-      if (state === 'closed') this.#ended.resolve();
+      if (state === 'closed') this.#peerClosed.resolve();
       if (!this.#closed) this.#events.onState(state);
+    });
+    this.#peer.onTrack((track) => {
+      this.#track = track;
+      track.onMessage((packet) => this.#received(packet));
+      track.onClosed(() => {
+        // Not before: no packet is on its way to it any more.
+        track.close();
+        this.#trackClosed.resolve();
+      });
     });
   }
 
   /** Answers the server's transport. What comes back is for `connectTransport`, before media flow. */
   async answer(transport: Transport, direction: Direction): Promise<{ algorithm: string; value: string }[]> {
     const described = new Promise<string>((resolve) => this.#peer.onLocalDescription(resolve));
-    this.#peer.onTrack((track) => {
-      tracks.add(track);
-      this.#track = track;
-      track.onMessage((packet) => this.#received(packet));
-    });
     this.#peer.setRemoteDescription(offer(transport, direction), 'offer');
     const value = /^a=fingerprint:sha-256 (\S+)/im.exec(await described)?.[1];
     if (value === undefined) throw new Error('an answer without a sha-256 fingerprint');
@@ -133,9 +135,12 @@ export class MediaPeer {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const ended = this.#ended.promise.finally(() => closing.delete(ended));
-    closing.add(ended);
-    // Its track with it: to close that by itself races with packets on their way to it.
+    const ended = this.#track === null ? [this.#peerClosed] : [this.#peerClosed, this.#trackClosed];
+    closing.set(
+      this,
+      Promise.all(ended.map(({ promise }) => promise)).then(() => void closing.delete(this)),
+    );
+    // Its track with it.
     this.#peer.close();
   }
 

@@ -9,7 +9,7 @@ import { parseKeyId } from '../../src/sframe/keyId.ts';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 import { MediaParticipant } from './mediaParticipant.ts';
-import { endMediaStack } from './mediaPeer.ts';
+import { mediaPeersEnded } from './mediaPeer.ts';
 import { speech } from './syntheticMedia.ts';
 import { until } from './until.ts';
 
@@ -23,7 +23,7 @@ before(async () => {
 });
 
 after(async () => {
-  await endMediaStack();
+  await mediaPeersEnded();
   assert.equal(await server.stop(), 0);
 });
 

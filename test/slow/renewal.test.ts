@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { joinFromNode } from '../../src/client/session/nodeParticipant.ts';
 import type { Session } from '../../src/client/session/session.ts';
 import { MediaParticipant } from '../participant/mediaParticipant.ts';
-import { endMediaStack } from '../participant/mediaPeer.ts';
+import { mediaPeersEnded } from '../participant/mediaPeer.ts';
 import { speech, camera } from '../participant/syntheticMedia.ts';
 import type { SyntheticMedia } from '../participant/syntheticMedia.ts';
 import { until } from '../participant/until.ts';
@@ -31,7 +31,7 @@ before(async () => {
 });
 
 after(async () => {
-  await endMediaStack();
+  await mediaPeersEnded();
   assert.equal(await server.stop(), 0);
 });
 
