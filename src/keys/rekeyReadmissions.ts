@@ -134,7 +134,8 @@ export class Readmissions {
   renewIfDue(nowMs: number): void {
     if (this.#renewalAtMs > nowMs) return;
     this.#renewalAtMs = nowMs + this.#at.timers.renewalIntervalMs;
-    if (this.#round === null) this.start('renewal', nowMs);
+    // Not in the place of one that may have to be minted for again, and is more urgent.
+    if (this.#round === null && this.#taken === null) this.start('renewal', nowMs);
   }
 
   /** The round whose rekey is due, which is over with it. */
@@ -147,6 +148,8 @@ export class Readmissions {
   }
 
   minted({ round }: Asked, nowMs: number): void {
+    this.#taken = null;
+    if (this.#at.members.size === 0) return;
     if (round !== null || this.#renewalAtMs === Infinity) {
       this.#renewalAtMs = nowMs + this.#at.timers.renewalIntervalMs;
     }

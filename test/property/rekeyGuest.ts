@@ -45,7 +45,10 @@ export class Guest<H, S, K> implements Recipient {
   /** Admitted anew, and not moved to it yet: the answer that carried it may be lost. */
   next: Lease | null = null;
   movedIn = -1;
-  /** Whose producers it heard of first while a rekey moved them: it knows the lease of that epoch, and none of the ones before. */
+  /**
+   * Whose producers it heard of first when it came back: by the lease of that moment, and by none of before. So what they send while they are
+   * moved it opens from the epoch of the move on.
+   */
   readonly metIn = new Map<string, number>();
   readonly outlet: Recipient['outlet'];
   /** Null while it is away. */

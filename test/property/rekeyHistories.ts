@@ -214,4 +214,69 @@ const storm: fc.Arbitrary<History> = fc
     };
   });
 
-export const history: fc.Arbitrary<History> = weighted([60, ordinary], [1, storm]);
+/** So many listeners that two per cent of them are somebody; those who send, or begin or cease to, are slow. */
+const assembly: fc.Arbitrary<History> = fc
+  .record({
+    listeners: fc.integer({ min: 55, max: 70 }),
+    installMs: fc.integer({ min: 120, max: 300 }),
+    gapMs: fc.integer({ min: 40, max: 90 }),
+    ...surroundings,
+  })
+  .map(({ listeners, installMs, gapMs, ...rest }): History => {
+    const slow = { ...prompt, stage: true, installMs };
+    const people = [slow, ...Array.from({ length: listeners }, () => ({ ...prompt, stage: false }))];
+    return {
+      timers: defaultTimers,
+      joinPolicy: 'every',
+      deeds: [
+        { afterMs: 0, deed: { kind: 'join', people } },
+        { afterMs: 900, deed: { kind: 'toggleSending', who: 0 } },
+        { afterMs: 600, deed: { kind: 'join', people: [slow] } },
+        { afterMs: gapMs, deed: { kind: 'toggleSending', who: people.length } },
+        { afterMs: 1_500, deed: { kind: 'depart', who: people.length, cause: 'left' } },
+        {
+          afterMs: defaultTimers.departureWindowStageMs + latestTimerMs + gapMs,
+          deed: { kind: 'toggleSending', who: 0 },
+        },
+      ],
+      answers: [],
+      ...rest,
+    };
+  });
+
+/** One compromise is suspected after the other, while the custodian refuses; and somebody who answered the first falls silent. */
+const suspicion: fc.Arbitrary<History> = fc
+  .record({
+    present: fc.integer({ min: 2, max: 6 }),
+    who,
+    silentAfterMs: fc.integer({ min: 60, max: 100 }),
+    gapsMs: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 3 }),
+    refusalsMs: fc.array(fc.integer({ min: 150, max: 900 }), { minLength: 1, maxLength: 3 }),
+    ...surroundings,
+  })
+  .map(({ present, who, silentAfterMs, gapsMs, refusalsMs, ...rest }): History => {
+    const people = Array.from({ length: present }, () => ({ ...prompt, stage: false }));
+    const compromise = { kind: 'rekey', reason: 'compromise' } as const;
+    return {
+      timers: defaultTimers,
+      joinPolicy: 'every',
+      deeds: [
+        { afterMs: 0, deed: { kind: 'join', people } },
+        { afterMs: 2_000, deed: compromise },
+        { afterMs: silentAfterMs, deed: { kind: 'silence', who } },
+        ...gapsMs.map((afterMs) => ({ afterMs, deed: compromise })),
+      ],
+      answers: [
+        { kind: 'answers', afterMs: 5 },
+        ...refusalsMs.map((afterMs) => ({ kind: 'refuses', afterMs }) as const),
+      ],
+      ...rest,
+    };
+  });
+
+export const history: fc.Arbitrary<History> = weighted(
+  [120, ordinary],
+  [2, storm],
+  [2, assembly],
+  [4, suspicion],
+);

@@ -61,6 +61,8 @@ export class RekeyLaws {
   /** When people joined or answered since the last mint was asked for that was answered. */
   #cameAtMs: number[] = [];
   #active: EpochLog | null = null;
+  /** The newest epoch moved everybody. */
+  #ofRound = false;
   /** No running sender may use an epoch below. */
   #floor = 0;
   #input: RekeyInput = { kind: 'tick' };
@@ -140,8 +142,16 @@ export class RekeyLaws {
       case 'end':
         this.#ended = true;
         return;
-      default:
+      // Told by the world where it happens: `minted`, `failed`, `lost` and others.
+      case 'minted':
+      case 'shared':
+      case 'mintFailed':
+      case 'custodianLost':
+      case 'custodianBack':
+      case 'tick':
         return;
+      default:
+        input satisfies never;
     }
   }
 
@@ -353,6 +363,7 @@ export class RekeyLaws {
     if (this.#byLease.size > 0) this.#newestAtMs = asked.atMs;
     if (asked.share) this.#lastAskedAtMs = this.#nowMs;
     const ofRound = isRound(asked.trigger);
+    this.#ofRound = ofRound;
     if (asked.trigger === 'renewal') this.counts.renewals++;
     if (asked.trigger === 'restart') this.counts.restarts++;
     if (asked.trigger === 'interval') this.counts.intervals++;
@@ -500,7 +511,10 @@ export class RekeyLaws {
       assert.notEqual(this.#custodian, 'lost', 'nobody is there to admit');
       assert.equal(this.#asked, null, 'nobody is asked while a mint may move it');
       // Whom the last round left behind is asked once more.
-      const behind = this.#input.kind === 'minted' && leases.every((lease) => this.#here(lease).displaced);
+      const behind =
+        this.#input.kind === 'minted' &&
+        this.#ofRound &&
+        leases.every((lease) => this.#here(lease).displaced);
       if (reason === 'renewal' && this.#round === null && !behind) {
         this.#begin('renewal');
         this.#renewalAtMs = this.#nowMs + this.#timers.renewalIntervalMs;

@@ -220,8 +220,7 @@ export class RekeyWorld<H, S, K> {
     if (confirmed !== null) this.#step({ kind: 'confirmed', lease: guest.lease, epoch: confirmed });
     if (guest.producing !== client.sends) this.#reconcile(guest);
     for (const other of this.#present) {
-      const moving = other.movedIn > (this.#machine.activeEpoch ?? -1);
-      if (moving && other.producing && !client.frames.knows(other.participantId))
+      if (other.producing && !client.frames.knows(other.participantId))
         guest.metIn.set(other.participantId, other.movedIn);
     }
     this.#tell(guest, { kind: 'producers', producers: this.#sentTo(guest) });
@@ -245,15 +244,15 @@ export class RekeyWorld<H, S, K> {
   #tell(guest: Guest<H, S, K>, message: Down<H>): void {
     const { client, socket } = guest;
     if (socket?.open !== true) return;
-    socket.downAtMs = Math.max(
+    const arrivesAtMs = Math.max(
       socket.downAtMs,
       this.clock.nowMs + client.traits.downMs,
       guest.stalledUntilMs,
     );
+    // One after the other: what comes after a key waits until that is installed.
+    socket.downAtMs = arrivesAtMs + (message.kind === 'key' ? client.traits.installMs : 0);
     this.clock.at(socket.downAtMs, () => {
-      if (!guest.present || client.silent || !socket.open) return;
-      const delayMs = message.kind === 'key' ? client.traits.installMs : 0;
-      this.#say(guest, this.#receives(client, message), delayMs);
+      if (guest.present && !client.silent && socket.open) this.#say(guest, this.#receives(client, message));
     });
   }
 
@@ -278,22 +277,19 @@ export class RekeyWorld<H, S, K> {
     return [];
   }
 
-  #say(guest: Guest<H, S, K>, messages: readonly Up[], afterMs = 0): void {
+  #say(guest: Guest<H, S, K>, messages: readonly Up[]): void {
     const { socket } = guest;
-    const { traits } = guest.client;
     if (socket === null) return;
+    const { readmitsMs, stutters } = guest.client.traits;
     for (const message of messages) {
-      if (message.kind === 'readmit') {
-        if (traits.readmitsMs !== null)
-          this.clock.after(traits.readmitsMs, () => this.#send(guest, socket, message, 0));
-        continue;
-      }
-      for (let time = traits.stutters ? 0 : 1; time < 2; time++) this.#send(guest, socket, message, afterMs);
+      if (message.kind !== 'readmit') {
+        for (let time = stutters ? 0 : 1; time < 2; time++) this.#send(guest, socket, message);
+      } else if (readmitsMs !== null) this.clock.after(readmitsMs, () => this.#send(guest, socket, message));
     }
   }
 
-  #send(guest: Guest<H, S, K>, socket: Socket, message: Up, afterMs: number): void {
-    const sentAtMs = Math.max(this.clock.nowMs + afterMs, guest.stalledUntilMs);
+  #send(guest: Guest<H, S, K>, socket: Socket, message: Up): void {
+    const sentAtMs = Math.max(this.clock.nowMs, guest.stalledUntilMs);
     socket.upAtMs = Math.max(socket.upAtMs, sentAtMs + guest.client.traits.upMs);
     this.clock.at(socket.upAtMs, () => {
       if (socket.open && !guest.client.silent && !this.#ended) this.#hear(guest, message);
