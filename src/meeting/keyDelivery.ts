@@ -165,7 +165,8 @@ export class KeyDelivery {
     for (const { lease, message } of welcomes) {
       const member = this.#byLease.get(lease);
       if (member === undefined || this.#lost.delete(lease)) continue;
-      const through = member.givenThrough;
+      // What came after a welcome that may be lost opens with nothing that it has.
+      const through = member.welcome === null ? member.givenThrough : member.welcome.through;
       member.welcome = { epoch, message, through };
       member.keyed = true;
       member.outlet.sendKeyMessage(message);
