@@ -7,9 +7,9 @@
 //       └── a trigger while minting or distributing sets "again": e+1 activates on its own deadline,
 //           then e+2 is minted as soon as its window has ended ──┘
 //
-// Triggers: join · departure · interval (`intervalMs` since the last) · operator · readmission (somebody lagged for `lagLimitMs` and
-// was admitted anew) · renewal, compromise, restart (everybody was: rekeyRound.ts). A join shares the newest epoch instead of making
-// one, where the policy allows it and nobody's key has to change; the custodian has the last word on that.
+// Triggers: join · departure · interval (`intervalMs` since the last that was answered was asked for) · operator · readmission (somebody
+// lagged for `lagLimitMs` and was admitted anew) · renewal, compromise, restart (everybody was: rekeyRound.ts). A join shares the newest
+// epoch instead of making one, where the policy allows it and nobody's key has to change; the custodian has the last word on that.
 //
 // One rekey in flight and one "again" bit (`PendingRekey` is not empty); no rekey is ever cancelled, so no pattern of churn can
 // starve one. "Again" keeps its own windows: it is minted when e+1 is active and its window has ended, so that those who come or
@@ -23,25 +23,37 @@
 //   - a grace belongs to its epoch, not to the sender, so that the next activation renews none.
 //
 // Being admitted anew moves a participant from one lease to another in one rekey: it stays the same member, with what it
-// acknowledged and sends. When the custodian is lost nobody is in any tree, media go on under the epochs that are alive, and
-// nothing is minted until another custodian is there and everybody was asked to be admitted anew, or `readmitDeadlineMs` passed.
+// acknowledged and sends. A round (renewal, compromise, restart) asks everybody and moves all who answered at once; whoever did not is left
+// behind: out of the tree, without a key from that epoch on, not waited for, paused by its grace, and asked again until it answers. A
+// compromise discards what a round before it has collected, also where that is being minted and fails.
+//
+// When the custodian is lost nobody is in any tree, media go on under the epochs that are alive, and nothing is minted until another
+// custodian is there and everybody was asked to be admitted anew, or `readmitDeadlineMs` passed.
 //
 // Bounds, held by test/property/rekeyLaws.test.ts and reached in test/keys/rekeySenders.test.ts. With A how long the custodian
 // takes to answer (≤ `custodianAnswerMs`, else it has failed), D the ack deadline, W the cause's window, S the spacing of mints,
-// G the confirm grace, a join or departure at t is in an activated epoch by
-//      t + max(W, S, A + D) + A + D        (the inner A + D: what is left of a rekey in flight; after an eviction S = 0)
-// and G later no unpaused sender uses an epoch that the departed can derive: with the defaults and the slowest custodian that is not
-// replaced 8 s, after an eviction 3.5 s. Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again;
-// a custodian that is lost adds the time until the next one is there and `readmitDeadlineMs`.
+// G the confirm grace, R `readmitDeadlineMs`:
+//   - a join, departure, operator's demand or interval at t is in an activated epoch by t + max(W, S, A + D) + A + D; the inner A + D is what
+//     is left of a rekey in flight, and after an eviction S = 0;
+//   - G later no unpaused sender uses an epoch that the departed can derive: with the defaults and the slowest custodian that is not
+//     replaced 8 s, after an eviction 3.5 s. A participant that falls silent has departed 2 · `pingMs` + `resumeWindowMs` later: 28 s in all;
+//   - on suspected compromise all who answer are moved by a mint asked for within A + R + A + D + S, by a renewal `renewalSpreadMs` later, and
+//     no epoch from that mint on opens with what was stolen before;
+//   - whoever lags is asked to be admitted anew within `lagLimitMs` + A, and moved as a join is once it answered.
+// Each mint that fails adds the time it took and `custodianAnswerMs`, after which it is asked for again; a custodian that is lost adds the time
+// until the next one is there and max(R, D).
+//
 // Whoever acknowledged an epoch opens what was sent under it until it is retired: `receiverGraceMs` after its successor's activation.
-// Sooner only if `heldEpochs` are alive already when another is minted, which takes a storm of evictions (15 in 3 s): then the
-// oldest goes, whoever still sends under it is paused first, and frames in flight under it are lost.
+// Sooner only where its life ends, or if `heldEpochs` are alive already when another is minted, which takes a storm of evictions (15 in 3 s):
+// then the oldest goes, whoever still sends under it is paused first, and frames in flight under it are lost.
+//
+// Every rule above is left out once in test/property/rekeyMutants.test.ts, and some law notices.
 //
 // A class that owns its state, and not `step(state, input) → state`: a state copied for each of a thousand acknowledgements would
 // cost O(n) each. It stays what such a function is: no clock, no timer, no randomness; equal inputs at equal times give equal outputs. An
 // acknowledgement costs O(live epochs) ≤ 16; what walks over all members does so once per epoch.
 //
-// More than 400 lines, fifty of them this header: one state and its one loop. What stands by itself is apart: rekeyEpochs.ts,
+// More than 400 lines, sixty of them this header: one state and its one loop. What stands by itself is apart: rekeyEpochs.ts,
 // rekeyMember.ts, rekeyMints.ts, rekeyPending.ts, rekeyReadmissions.ts, rekeyRound.ts, rekeySenders.ts.
 
 import { equalBytes } from '../protocol/bytes.ts';

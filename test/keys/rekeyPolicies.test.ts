@@ -147,6 +147,13 @@ describe('a share', () => {
     assert.equal(scene.of('activate').length, 0);
   });
 
+  it('of an epoch that everybody had acknowledged begins no deadline that has passed', () => {
+    const scene = fresh('never').after(60_000).join(4).after(200).shared();
+    assert.equal(scene.machine.nextDeadline(), scene.nowMs + 2_000);
+    scene.after(2_000);
+    assert.equal(scene.words.at(-1), 'lagging 4');
+  });
+
   it('in whose epoch somebody is late does not put off the deadline of the next', () => {
     const scene = fresh('never').after(250).join(4).after(200).shared();
     scene.depart('evicted', 2).minted().acknowledge(2, 1).forget().after(499);

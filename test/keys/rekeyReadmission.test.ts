@@ -193,6 +193,30 @@ describe('a move', () => {
     scene.assertCalm();
   });
 
+  it('before the first join, of one who is evicted while its mint fails, hastens nothing', () => {
+    const scene = RekeyScene.steady({ senders: [1] })
+      .join(2)
+      .readmitted([2, 12])
+      .after(200);
+    scene.depart('evicted', 2).failed().join(3).forget().after(1_000).minted();
+    scene.acknowledge(1, 3).after(1_999);
+    assert.deepEqual(scene.words, ['mint +3 -']);
+    scene.after(1);
+    assert.deepEqual(scene.words.slice(1, 3), ['lagging 1', 'activate 1']);
+  });
+
+  it('in flight keeps a first producer waiting for its epoch, whose frames alone carry the lease that is announced', () => {
+    const scene = RekeyScene.steady({ senders: [1], viewers: [3] })
+      .join(2)
+      .after(200)
+      .minted();
+    scene.acknowledge(1, 1, 2, 3).confirm(1, 1, 2).readmitted([2, 12]).after(250).minted().forget();
+    scene.sends(true, 12).confirm(1, 12);
+    assert.deepEqual(scene.words, []);
+    scene.acknowledge(2, 1, 3, 12).confirm(2, 12);
+    assert.deepEqual(scene.words, ['activate 2', 'resume 12']);
+  });
+
   it('of the last participant is taken out by whoever comes next', () => {
     const scene = RekeyScene.steady({ senders: [1] })
       .readmitted([1, 11])

@@ -86,6 +86,12 @@ describe('a renewal', () => {
     assert.deepEqual(scene.words, []);
   });
 
+  it('of nobody is not due either after a mint that nobody was left for', () => {
+    const scene = RekeyScene.steady({ senders: [1], viewers: [2] }, quiet).depart('evicted', 2);
+    scene.depart('left', 1).minted().after(10_000);
+    assert.equal(scene.machine.nextDeadline(), null);
+  });
+
   it('whose members all left is over, and moves nobody', () => {
     const scene = RekeyScene.steady({ senders: [1], viewers: [2] }, quiet).at(firstMs + 3_600_000);
     scene.join(3).after(200).minted().acknowledge(1, 1, 2, 3).confirm(1, 1).forget();
@@ -220,6 +226,46 @@ describe('on compromise', () => {
     scene.demand('compromise').readmitted([1, 11]).after(2_000).depart('left', 2).minted();
     scene.acknowledge(1, 11).confirm(1, 11).forget().after(60_000);
     assert.deepEqual(scene.words, ['retire 0']);
+  });
+
+  it('whoever was left without a first key is asked no more once it has one', () => {
+    const scene = RekeyScene.steady({ senders: [1] }, { ...quiet, joinWindowMs: 5_000 }).join(2);
+    scene.demand('compromise').readmitted([1, 11]).after(2_000).minted().acknowledge(1, 11).confirm(1, 11);
+    scene.readmitted([2, 12]).after(5_000).minted().acknowledge(2, 11, 12).confirm(2, 11).forget();
+    scene.after(100_000);
+    assert.deepEqual(scene.of('readmit'), []);
+  });
+
+  it('whoever answers while it is being left behind is not asked again, but moved by the next', () => {
+    const scene = moving().readmitted([4, 14]).forget().minted();
+    assert.deepEqual(scene.words, ['lagging 4']);
+    scene.acknowledge(1, 11, 12, 13).confirm(1, 11, 12).after(250);
+    assert.deepEqual(scene.words.at(-1), 'mint + - 4>14');
+  });
+
+  it('whoever answers while a mint that would leave it behind fails is moved by the next, and not left behind too', () => {
+    const scene = moving().readmitted([4, 14]).failed().forget().after(1_000);
+    assert.deepEqual(scene.words, ['mint + - 4>14 1>11 2>12 3>13']);
+    assert.deepEqual(scene.of('mint')[0]?.departures, [4, 1, 2, 3]);
+    assert.equal(scene.of('mint')[0]?.trigger, 'compromise');
+  });
+
+  it('the mint that is asked for again after one that failed is of the round, though all moved alone', () => {
+    const scene = new RekeyScene(quiet).join(1).demand('compromise').readmitted([1, 11]);
+    scene.failed().after(1_000);
+    assert.deepEqual(
+      scene.of('mint').map(({ trigger }) => trigger),
+      ['compromise', 'compromise'],
+    );
+  });
+
+  it('a renewal that is due meanwhile does not take the place of a round whose mint fails', () => {
+    const scene = RekeyScene.steady({ senders: [1, 2] }, quiet)
+      .at(firstMs + 3_599_500)
+      .demand('compromise');
+    scene.readmitted([1, 11], [2, 12]).after(600).failed().forget().after(1_000);
+    assert.deepEqual(scene.words, ['mint + - 1>11 2>12']);
+    assert.equal(scene.of('mint')[0]?.trigger, 'compromise');
   });
 
   it('a second compromise discards what was collected and asks everybody again', () => {

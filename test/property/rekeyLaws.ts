@@ -8,9 +8,9 @@ import { equalBytes } from '../../src/protocol/bytes.ts';
 import type { EpochId, Lease } from '../../src/protocol/names.ts';
 import { limits } from '../../src/protocol/timers.ts';
 import type { Timers } from '../../src/protocol/timers.ts';
+import { RekeyBounds, slackMs } from './rekeyBounds.ts';
 import type { VirtualClock } from './rekeyClock.ts';
 import type { CustodianReply } from './rekeyCustodian.ts';
-import { latestTimerMs } from './rekeyHistories.ts';
 import type { Answer, History } from './rekeyHistories.ts';
 import { newCounts, newPerson, quorumMet } from './rekeyLedger.ts';
 import type { Counts, DepartureLog, EpochLog, Person, RoundLog } from './rekeyLedger.ts';
@@ -26,8 +26,6 @@ type Asked = Mint & {
 };
 type Checks = { readonly [K in RekeyOutput['kind']]: (output: Of<K>) => void };
 
-/** A window, deadlines, a grace and a retry end by a timer, each at most so late. */
-const slackMs = 8 * latestTimerMs;
 const mostSteps = 400_000;
 /** A custodian that hangs is ended when that is told; another is there so much later. */
 export const restartMs = 300;
@@ -38,7 +36,7 @@ export class RekeyLaws {
   readonly #clock: VirtualClock;
   readonly #timers: Timers;
   readonly #policy: History['joinPolicy'];
-  readonly #slowestAnswerMs: number;
+  readonly #bounds: RekeyBounds;
   readonly #people: Person[] = [];
   /** Those who are here, by their lease of now. */
   readonly #byLease = new Map<Lease, Person>();
@@ -47,12 +45,11 @@ export class RekeyLaws {
   #departures: DepartureLog[] = [];
   readonly #epochs: EpochLog[] = [];
   readonly #retiredEarly = new Set<number>();
-  /** Times that do not count: of mints that failed, of custodians that were lost. */
-  readonly #failures: { readonly sinceMs: number; readonly untilMs: number }[] = [];
   #asked: Asked | null = null;
   #custodian: 'up' | 'lost' | 'empty' = 'up';
   #round: RoundLog | null = null;
   #demandedAtMs = Infinity;
+  #emptiedAtMs = -Infinity;
   #renewalAtMs = Infinity;
   #lastAskedAtMs = -Infinity;
   #lastFailedAtMs = -Infinity;
@@ -79,8 +76,7 @@ export class RekeyLaws {
     this.#timers = history.timers;
     this.#policy = history.joinPolicy;
     this.secrets = new Secrets(suite, history, this.counts);
-    const delays = history.answers.map((answer) => (answer.kind === 'answers' ? answer.afterMs : 0));
-    this.#slowestAnswerMs = Math.max(5, ...delays);
+    this.#bounds = new RekeyBounds(history, clock);
   }
 
   get #nowMs(): number {
@@ -141,6 +137,7 @@ export class RekeyLaws {
         return this.#demanded(input.reason);
       case 'end':
         this.#ended = true;
+        this.#bounds.end();
         return;
       // Told by the world where it happens: `minted`, `failed`, `lost` and others.
       case 'minted':
@@ -163,8 +160,8 @@ export class RekeyLaws {
     person.displaced = this.#custodian === 'lost';
     this.#cameAtMs.push(this.#nowMs);
     const { joinWindowMs, ackDeadlineMs, mintSpacingMs } = this.#timers;
-    this.#within(
-      this.#bound(joinWindowMs, mintSpacingMs, ackDeadlineMs),
+    this.#bounds.within(
+      this.#bounds.rekeyMs(joinWindowMs, mintSpacingMs, ackDeadlineMs),
       () => !person.present || person.asked !== null || person.displaced || this.#isIn(person),
       `law 7: the join of ${lease} is in an active epoch`,
     );
@@ -213,6 +210,7 @@ export class RekeyLaws {
 
   #emptied(): void {
     this.counts.emptied++;
+    this.#emptiedAtMs = this.#nowMs;
     for (const departure of this.#departures) if (departure.cutEpoch === null) departure.emptied = true;
     this.#round = null;
     if (this.#asked?.round != null) this.#asked.round.over = true;
@@ -252,11 +250,8 @@ export class RekeyLaws {
     person.answered = answered;
     person.answeredAtMs = this.#nowMs;
     this.#cameAtMs.push(this.#nowMs);
-    const { joinWindowMs, ackDeadlineMs, mintSpacingMs, renewalSpreadMs, readmitDeadlineMs } = this.#timers;
-    const roundMs =
-      this.#round === null ? 0 : (this.#round.reason === 'renewal' ? renewalSpreadMs : 0) + readmitDeadlineMs;
-    this.#within(
-      this.#bound(joinWindowMs, mintSpacingMs, ackDeadlineMs) + roundMs + this.#slowestAnswerMs,
+    this.#bounds.within(
+      this.#bounds.moveMs(this.#round),
       () => !person.present || person.answered !== answered,
       `law 7: ${lease}, admitted anew as ${newLease}, is moved`,
     );
@@ -266,16 +261,28 @@ export class RekeyLaws {
     if (this.#byLease.size === 0) return;
     if (reason === 'operator') {
       this.counts.demands++;
+      this.#expectEpoch();
       this.#demandedAtMs = Math.min(this.#demandedAtMs, this.#nowMs);
     } else if (this.#custodian !== 'lost') {
       this.counts.compromises++;
       this.#begin('compromise');
-      if (this.#custodian === 'empty') this.#lost(this.#nowMs + this.#timers.readmitDeadlineMs);
+      if (this.#custodian === 'empty') this.#bounds.lost(this.#nowMs + this.#timers.readmitDeadlineMs);
     }
   }
 
+  #expectEpoch(): void {
+    const sinceMs = this.#nowMs;
+    const { ackDeadlineMs, mintSpacingMs } = this.#timers;
+    this.#bounds.within(
+      this.#bounds.rekeyMs(0, mintSpacingMs, ackDeadlineMs),
+      () =>
+        this.#emptiedAtMs >= sinceMs ||
+        this.#epochs.some(({ askedAtMs, activeAtMs }) => askedAtMs >= sinceMs && activeAtMs !== null),
+      `law 7: what the operator asked for at ${sinceMs} is active`,
+    );
+  }
+
   #begin(reason: RoundLog['reason']): void {
-    const { ackDeadlineMs, mintSpacingMs, readmitDeadlineMs, renewalSpreadMs } = this.#timers;
     const round = {
       reason,
       members: new Set(this.#byLease.values()),
@@ -284,10 +291,8 @@ export class RekeyLaws {
       over: false,
     };
     this.#round = round;
-    const spreadMs = reason === 'renewal' ? renewalSpreadMs : 0;
-    const askedMs = spreadMs + this.#slowestAnswerMs + readmitDeadlineMs;
-    this.#within(
-      askedMs + this.#slowestAnswerMs + ackDeadlineMs + mintSpacingMs + slackMs,
+    this.#bounds.within(
+      this.#bounds.roundMs(reason),
       () => this.#round !== round,
       `law 7: the ${reason} of ${round.sinceMs} moves its people`,
     );
@@ -306,7 +311,7 @@ export class RekeyLaws {
       if (!person.given) person.displaced = true;
     }
     const { ackDeadlineMs, readmitDeadlineMs } = this.#timers;
-    this.#lost(this.#nowMs + backAfterMs + Math.max(readmitDeadlineMs, ackDeadlineMs));
+    this.#bounds.lost(this.#nowMs + backAfterMs + Math.max(readmitDeadlineMs, ackDeadlineMs));
   }
 
   custodianBack(): void {
@@ -315,15 +320,9 @@ export class RekeyLaws {
     if (this.#custodian === 'empty') this.#begin('restart');
   }
 
-  #lost(untilMs: number): void {
-    this.#failures.push({ sinceMs: this.#nowMs, untilMs: untilMs + 2 * latestTimerMs });
-  }
-
   /** What the custodian will do with the mint that was just asked for. */
   answering(answer: Answer): void {
-    const { custodianAnswerMs } = this.#timers;
-    if (answer.kind === 'refuses') this.#lost(this.#nowMs + answer.afterMs + custodianAnswerMs);
-    else if (answer.kind === 'hangs') this.#lost(this.#nowMs + custodianAnswerMs);
+    this.#bounds.answering(answer);
   }
 
   #unask(): void {
@@ -384,7 +383,7 @@ export class RekeyLaws {
     }
     const gone = this.#departures.filter((log) => log.asked);
     for (const log of gone) this.#cut(log, epoch);
-    this.#epochs.push(this.#newEpoch(epoch, fingerprint, gone));
+    this.#epochs.push({ ...this.#newEpoch(epoch, fingerprint, gone), askedAtMs: asked.atMs });
   }
 
   /** Law 2: of whatever it had, nothing derives the epoch that is minted for its going. */
@@ -420,7 +419,11 @@ export class RekeyLaws {
     });
   }
 
-  #newEpoch(epoch: EpochId, fingerprint: Uint8Array, gone: readonly DepartureLog[]): EpochLog {
+  #newEpoch(
+    epoch: EpochId,
+    fingerprint: Uint8Array,
+    gone: readonly DepartureLog[],
+  ): Omit<EpochLog, 'askedAtMs'> {
     const evicted = ({ cause }: DepartureLog): boolean => cause === 'evicted';
     const evictedNow = (log: DepartureLog): boolean => evicted(log) && !log.emptied;
     const { ackDeadlineMs, ackDeadlineEvictedMs } = this.#timers;
@@ -449,52 +452,14 @@ export class RekeyLaws {
     };
   }
 
-  // Bounds
-
-  /** Of the header of rekey.ts. */
-  #bound(windowMs: number, spacingMs: number, ackMs: number): number {
-    const rekeyMs = this.#slowestAnswerMs + ackMs;
-    return Math.max(windowMs, spacingMs, rekeyMs) + rekeyMs + slackMs;
-  }
-
-  /** Looks when the time is over, and again as much later as was lost since. */
-  #within(boundMs: number, holds: () => boolean, rule: string, then?: () => void): void {
-    const sinceMs = this.#nowMs;
-    const look = (): void => {
-      if (this.#ended) return;
-      let lostMs = 0;
-      for (const failure of this.#failures) {
-        if (failure.untilMs >= sinceMs) lostMs += failure.untilMs - failure.sinceMs;
-      }
-      if (this.#nowMs < sinceMs + boundMs + lostMs) {
-        this.#clock.at(sinceMs + boundMs + lostMs, look);
-        return;
-      }
-      assert.ok(holds(), `${rule} within ${boundMs} + ${lostMs} ms`);
-      then?.();
-    };
-    this.#clock.at(sinceMs + boundMs, look);
-  }
-
-  #windowMs({ cause, person }: DepartureLog): number {
-    const { departureWindowEvictedMs, departureWindowStageMs, departureWindowViewerMs } = this.#timers;
-    if (cause === 'evicted') return departureWindowEvictedMs;
-    return person.stage ? departureWindowStageMs : departureWindowViewerMs;
-  }
-
   #expectCut(log: DepartureLog): void {
-    const { ackDeadlineMs, ackDeadlineEvictedMs, confirmGraceMs, confirmGraceEvictedMs, mintSpacingMs } =
-      this.#timers;
-    const evicted = log.cause === 'evicted';
-    const ackMs = evicted ? Math.min(ackDeadlineMs, ackDeadlineEvictedMs) : ackDeadlineMs;
-    const graceMs = evicted ? Math.min(confirmGraceMs, confirmGraceEvictedMs) : confirmGraceMs;
-    const bound = this.#bound(this.#windowMs(log), evicted ? 0 : mintSpacingMs, ackMs);
+    const { cutMs, closedMs } = this.#bounds.departureMs(log);
     const settled = (): boolean => log.emptied || !this.#departures.includes(log);
     const cut = (): boolean => log.cutEpoch !== null && this.#epochs[log.cutEpoch]?.activeAtMs !== null;
     const name = `the departure of ${log.lease} (${log.cause})`;
-    this.#within(bound, () => settled() || cut(), `law 7: ${name} is in an active epoch`);
-    this.#within(
-      bound + graceMs,
+    this.#bounds.within(cutMs, () => settled() || cut(), `law 7: ${name} is in an active epoch`);
+    this.#bounds.within(
+      closedMs,
       () => settled() || log.exposed,
       `law 2: ${name} is closed`,
       () => {
@@ -668,7 +633,7 @@ export class RekeyLaws {
   #cause(waiting: readonly DepartureLog[]): number {
     const { joinWindowMs } = this.#timers;
     let dueMs = Math.min(this.#demandedAtMs, this.#intervalAtMs);
-    for (const log of waiting) dueMs = Math.min(dueMs, log.cutAtMs + this.#windowMs(log));
+    for (const log of waiting) dueMs = Math.min(dueMs, log.cutAtMs + this.#bounds.windowMs(log));
     // What came since and was taken back counts as well: a deadline is never put off.
     for (const atMs of this.#cameAtMs) dueMs = Math.min(dueMs, atMs + joinWindowMs);
     for (const { answered, answeredAtMs, firstEpoch, joinedAtMs } of this.#people) {
@@ -716,8 +681,8 @@ export class RekeyLaws {
     const sinceMs = this.#nowMs;
     person.laggingSinceMs = sinceMs;
     const asked = (): boolean => Math.max(person.asked?.atMs ?? 0, person.answeredAtMs) >= sinceMs;
-    this.#within(
-      this.#timers.lagLimitMs + this.#slowestAnswerMs + slackMs,
+    this.#bounds.within(
+      this.#bounds.helpMs,
       () => !person.present || !person.lagging || person.laggingSinceMs !== sinceMs || asked(),
       `law 7: ${person.lease}, which lags, is helped`,
     );
@@ -822,7 +787,7 @@ export class RekeyLaws {
     const dues = [
       this.#demandedAtMs,
       this.#intervalAtMs,
-      ...waiting.map((log) => log.cutAtMs + this.#windowMs(log)),
+      ...waiting.map((log) => log.cutAtMs + this.#bounds.windowMs(log)),
     ];
     for (const { displaced, firstEpoch, joinedAtMs } of this.#byLease.values()) {
       if (firstEpoch === null && !displaced) dues.push(joinedAtMs + this.#timers.joinWindowMs);

@@ -66,6 +66,7 @@ interface Deadline {
 export interface EpochLog {
   readonly epoch: number;
   readonly fingerprint: Uint8Array;
+  readonly askedAtMs: number;
   readonly evicts: boolean;
   readonly evictsNow: boolean;
   readonly ackBy: Deadline;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { KeyTree } from '../../src/keys/tree.ts';
+import { mutated } from './mutation.ts';
+import type { Mutant } from './mutation.ts';
 import { assertLaws, history } from './treeHistories.ts';
-import { importMutant } from './treeMutation.ts';
-import type { Mutant } from './treeMutation.ts';
+import type { TreeClass } from './treeHistories.ts';
 
 const seed = Number(process.env['LATCHKEY_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
@@ -128,6 +129,11 @@ const mutants: readonly Mutant[] = [
     replace: 'if (keep) this.#kept = { head, session: this.#keys.mint() };',
   },
 ];
+
+const importMutant = async (mutant: Mutant): Promise<TreeClass> => {
+  const module: { KeyTree: TreeClass } = await import(`../../src/keys/tree.ts${mutated(mutant)}`);
+  return module.KeyTree;
+};
 
 describe('a key tree that omits a rule', () => {
   it('is told from the real one, which keeps every law', () => {

@@ -32,6 +32,17 @@ const opening = () => {
 };
 
 describe('the leases of a sender', () => {
+  it('go back to the first where another was taken to begin with epoch 0, and begins later', () => {
+    const leases = new SenderLeases(first);
+    leases.change(second, epochId(0));
+    assert.equal(leases.at(0), second);
+    leases.change(second, epochId(5));
+    assert.deepEqual(
+      [0, 4, 5].map((epoch) => leases.at(epoch)),
+      [first, first, second],
+    );
+  });
+
   it('are the first until another begins, and that one from then on', () => {
     const leases = new SenderLeases(first);
     leases.change(second, epochId(3));
