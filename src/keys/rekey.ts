@@ -274,7 +274,7 @@ export class RekeyMachine {
   // Minting
 
   #minted(epoch: EpochId, fingerprint: Uint8Array): void {
-    const asked = this.#mints.answered('minted', this.#nowMs);
+    const asked = this.#mints.answered('minted');
     if (asked === null) return;
     this.#readmissions.minted(asked, this.#nowMs);
     this.#leaveBehind(asked.leftBehind, epoch);
@@ -331,7 +331,7 @@ export class RekeyMachine {
 
   /** Newcomers of an epoch that was there before: nobody waits for them, they start when they have acknowledged it. */
   #shared(epoch: EpochId): void {
-    const asked = this.#mints.answered('shared', this.#nowMs);
+    const asked = this.#mints.answered('shared');
     const live = this.#epochs.find(epoch);
     if (asked === null || live === undefined) return;
     const before = live.newcomers.length;
@@ -348,9 +348,13 @@ export class RekeyMachine {
   #mintFailed(): void {
     const asked = this.#mints.failed(this.#nowMs);
     if (asked === null) return;
-    const dueAtMs = this.#members.size === 0 ? Infinity : this.#nowMs;
-    for (const lease of this.#pending.restore(asked, dueAtMs)) this.#tell({ kind: 'withdrawn', lease });
+    for (const lease of this.#restore(asked)) this.#tell({ kind: 'withdrawn', lease });
     this.#readmissions.restore(asked, this.#nowMs);
+  }
+
+  /** What was asked for waits again, if anybody is here to wait for it. @returns those who joined and left meanwhile. */
+  #restore(asked: Asked): Lease[] {
+    return this.#pending.restore(asked, this.#members.size === 0 ? Infinity : this.#nowMs);
   }
 
   #demanded(reason: 'operator' | 'compromise'): void {
@@ -397,7 +401,7 @@ export class RekeyMachine {
   #custodianLost(): void {
     const asked = this.#mints.custodianLost();
     if (asked !== null) {
-      this.#pending.restore(asked, this.#nowMs);
+      this.#restore(asked);
       for (const { member, from } of asked.moving)
         if (!member.given) this.#pending.departedWithoutLeaf(from, false);
     }

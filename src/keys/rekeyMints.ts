@@ -25,7 +25,7 @@ export class Mints {
   /** In flight. */
   #asked: Asked | null = null;
   #custodian: 'up' | 'lost' | 'empty' = 'up';
-  /** When the last was asked for, or a share turned out to be one. */
+  /** When the last was asked for; a share that is answered with one is one. */
   #lastAskedAtMs = -Infinity;
   /** When the newest epoch was asked for: no later than its mint. */
   #newestAtMs = -Infinity;
@@ -93,14 +93,14 @@ export class Mints {
   }
 
   /** What was asked for. */
-  answered(kind: 'minted' | 'shared', nowMs: number): Asked | null {
+  answered(kind: 'minted' | 'shared'): Asked | null {
     const asked = this.#asked;
     this.#asked = null;
     if (asked === null || kind === 'shared') return asked;
     this.#custodian = 'up';
     if (this.#at.members.size > 0) this.#newestAtMs = asked.askedAtMs;
     // Asked to share, the custodian minted.
-    if (asked.share) this.#lastAskedAtMs = nowMs;
+    if (asked.share) this.#lastAskedAtMs = asked.askedAtMs;
     return asked;
   }
 

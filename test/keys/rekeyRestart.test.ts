@@ -176,6 +176,18 @@ describe('a mint in flight when the custodian is lost', () => {
     assert.deepEqual(scene.words, ['readmit 1,2,3 restart', 'mint + - 1>21 2>22 3>23']);
   });
 
+  it('when nobody was left is minted for nobody, until somebody comes', () => {
+    const scene = steady()
+      .demand('operator')
+      .depart('left', 1, 2, 3)
+      .custodianLost()
+      .custodianBack()
+      .forget();
+    assert.equal(scene.after(100_000).machine.nextDeadline(), null);
+    assert.deepEqual(scene.words, []);
+    assert.deepEqual(scene.join(4).after(200).words, ['mint +4 -']);
+  });
+
   it('is answered by nobody', () => {
     const scene = steady().join(4).after(200).custodianLost();
     assert.throws(() => scene.minted(), RangeError);

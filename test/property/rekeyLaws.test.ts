@@ -5,12 +5,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { history } from './rekeyHistories.ts';
+import { historySeed } from './seed.ts';
 import { addCounts, newCounts } from './rekeyLedger.ts';
 import { symbolicSuite } from './rekeySymbols.ts';
 import { RekeyWorld } from './rekeyWorld.ts';
 
-/** Printed with every failure by fast-check; given by hand to see one again. */
-const seed = Number(process.env['LATCHKEY_TEST_SEED'] ?? Date.now() % 2 ** 31);
+const seed = historySeed();
 const histories = 9_000;
 
 describe('the rekey machine over random histories', () => {

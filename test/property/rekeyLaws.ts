@@ -360,7 +360,7 @@ export class RekeyLaws {
   #minted(asked: Asked, { epoch, fingerprint }: CustodianReply, inTree: (lease: Lease) => boolean): void {
     this.counts.epochs++;
     if (this.#byLease.size > 0) this.#newestAtMs = asked.atMs;
-    if (asked.share) this.#lastAskedAtMs = this.#nowMs;
+    if (asked.share) this.#lastAskedAtMs = asked.atMs;
     const ofRound = isRound(asked.trigger);
     this.#ofRound = ofRound;
     if (asked.trigger === 'renewal') this.counts.renewals++;

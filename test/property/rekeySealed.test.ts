@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { history } from './rekeyHistories.ts';
+import { historySeed } from './seed.ts';
 import { addCounts, newCounts } from './rekeyLedger.ts';
 import { realSuite } from './rekeyRealKeys.ts';
 import { RekeyWorld } from './rekeyWorld.ts';
 
-const seed = Number(process.env['LATCHKEY_TEST_SEED'] ?? Date.now() % 2 ** 31);
+const seed = historySeed();
 const histories = 1_200;
 
 describe('the rekey machine over random histories with real keys', () => {
