@@ -86,7 +86,9 @@ describe('a renewal of 500', () => {
       assert.deepEqual([failures, ended], [[], null], name);
       assert.equal(received.length, 2, 'the same two consumers all the time');
       for (const { missing, refused, longestGapMs, producer } of received) {
-        assert.deepEqual([missing, refused], [[], 0], `${name}, ${producer.kind}`);
+        // Frames of an epoch before its first are none of its own.
+        const lost = missing.filter(({ acknowledged }) => acknowledged);
+        assert.deepEqual([lost, refused], [[], 0], `${name}, ${producer.kind}`);
         t.diagnostic(`${name}, ${producer.kind}: longest gap ${longestGapMs.toFixed(0)} ms`);
         assert.ok(longestGapMs < 1_000, `${longestGapMs} ms`);
       }
