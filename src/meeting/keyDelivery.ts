@@ -126,23 +126,23 @@ export class KeyDelivery {
   replay(member: Recipient): boolean {
     const { welcome, outlet } = member;
     if (!member.keyed) return true;
-    const lacking = this.#kept.filter(({ epoch }) => epoch > member.acknowledged);
-    // Rekeys before a pending welcome are for the lease before, which may still open frames in flight.
-    const before = welcome === null ? [] : lacking.filter(({ epoch }) => epoch <= (welcome.through ?? -1));
-    const after = lacking.filter(({ epoch }) => welcome === null || epoch >= welcome.epoch);
-    if (welcome === null && !this.#reaches(member.acknowledged)) {
+    const reaches = this.#reaches(member.acknowledged);
+    if (welcome === null && !reaches) {
       member.keyed = false;
       return false;
     }
-    if (this.#reaches(member.acknowledged)) for (const kept of before) send(outlet, kept);
-    for (const kept of after) {
-      if (kept.epoch === welcome?.epoch) {
-        if (kept.leases !== null) outlet.sendText(kept.leases);
-        outlet.sendKeyMessage(welcome.message);
-      } else send(outlet, kept);
+    // Rekeys before a pending welcome are for the lease before, which may still open frames in flight; between the two there are some for none.
+    const follows = (epoch: EpochId): boolean =>
+      welcome === null || epoch > welcome.epoch || (reaches && epoch <= (welcome.through ?? -1));
+    const lacking = this.#kept.filter(({ epoch }) => epoch > member.acknowledged);
+    for (const kept of lacking) {
+      // Also with what it cannot open: others' frames carry these leases from then on.
+      if (kept.leases !== null) outlet.sendText(kept.leases);
+      if (kept.epoch === welcome?.epoch) outlet.sendKeyMessage(welcome.message);
+      else if (kept.rekey !== null && follows(kept.epoch)) outlet.sendKeyMessage(kept.rekey);
     }
     // Of an epoch that was shared, or is kept no more.
-    if (welcome !== null && !after.some(({ epoch }) => epoch === welcome.epoch))
+    if (welcome !== null && !lacking.some(({ epoch }) => epoch === welcome.epoch))
       outlet.sendKeyMessage(welcome.message);
     if (this.#activation !== null && has(member, this.#activation.epoch))
       outlet.sendText(this.#activation.text);
@@ -190,8 +190,3 @@ export class KeyDelivery {
 /** It was handed this epoch, under this lease or the one before. */
 const has = ({ welcome }: Recipient, epoch: EpochId): boolean =>
   welcome === null || epoch >= welcome.epoch || epoch <= (welcome.through ?? -1);
-
-const send = (outlet: Recipient['outlet'], { leases, rekey }: KeptRekey): void => {
-  if (leases !== null) outlet.sendText(leases);
-  if (rekey !== null) outlet.sendKeyMessage(rekey);
-};

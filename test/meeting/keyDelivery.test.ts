@@ -197,6 +197,16 @@ describe('who returns', () => {
     assert.deepEqual(joined.replay('D'), ['welcome 5 to 3']);
   });
 
+  it('is told the leases that changed with every epoch that it lacks, opened or not', () => {
+    const scene = three();
+    scene.delivery.sends(scene.member('B'));
+    scene
+      .minted(1, { moves: [[1, 4]] })
+      .minted(2, { moves: [[2, 5]] })
+      .minted(3, { moves: [[4, 6]] });
+    assert.deepEqual(scene.replay('A'), ['leases 2: B=5', 'welcome 6 to 3']);
+  });
+
   it('without the admission that waits for it is sent no welcome to that, nor a rekey after it', () => {
     const scene = three();
     scene.delivery.lost(lease(4));
