@@ -45,12 +45,24 @@ describe('the leases of others', () => {
     assert.deepEqual(changes, [{ from: 5, to: 5, epoch: 10 }]);
   });
 
+  it('may have been others meanwhile, of which the notices come after the newest was seen', () => {
+    const { presence: view, changes, mic, there } = presence();
+    view.resumed({ ...there, producers: [{ ...mic, lease: 7 }], gone });
+    changes.length = 0;
+    view.leases(epochId(9), [{ participantId: 'ben', lease: 5 }]);
+    view.leases(epochId(11), [{ participantId: 'ben', lease: 7 }]);
+    assert.deepEqual(changes, [
+      { from: 7, to: 5, epoch: 9 },
+      { from: 7, to: 7, epoch: 11 },
+    ]);
+    assert.equal(view.roster.leaseOf('ben'), 7);
+  });
+
   it('are not taken back by what is older, nor changed by what is known', () => {
     const { presence: view, changes, mic } = presence();
     view.leases(epochId(9), [{ participantId: 'ben', lease: 5 }]);
     changes.length = 0;
     for (const lease of [5, 3]) view.producerAdded({ ...mic, producerId: `under ${lease}`, lease });
-    view.leases(epochId(9), [{ participantId: 'ben', lease: 3 }]);
     assert.deepEqual(changes, []);
     assert.equal(view.roster.leaseOf('ben'), 5);
   });

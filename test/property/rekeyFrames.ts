@@ -2,7 +2,7 @@
 // src/client/session/frameStreams.ts, with one stream of sound each.
 
 import type { EpochId, Lease } from '../../src/protocol/names.ts';
-import { epochId, streamId } from '../../src/protocol/names.ts';
+import { epochId, lease as toLease, streamId } from '../../src/protocol/names.ts';
 import { limits } from '../../src/protocol/timers.ts';
 import type { Timers } from '../../src/protocol/timers.ts';
 import type { EpochKey } from '../../src/sframe/epochKeys.ts';
@@ -124,8 +124,8 @@ export class ClientFrames<S, K> {
       this.#remotes.set(participant, this.#remote(lease));
       return;
     }
-    if (lease < known.newest || (lease === known.newest && from === undefined)) return;
-    known.newest = lease;
+    if (lease <= known.newest && from === undefined) return;
+    known.newest = toLease(Math.max(known.newest, lease));
     const newest = [...this.#held.keys()].at(-1) ?? -1;
     known.leases.change(lease, from ?? epochId(newest + 1));
   }

@@ -96,12 +96,13 @@ export class Presence {
 
   /**
    * From this epoch on a participant's frames carry this lease. A producer with a lease of which no notice came, since it was sent while
-   * nothing was heard, names no epoch: it is one whose key has not come yet either. The notice before that key, repeated, corrects it.
+   * nothing was heard, names no epoch: it is one whose key has not come yet either. The notice before that key, repeated, corrects it; before
+   * that come those of the leases between the two, if there were any.
    */
   #noteLease(participantId: string, lease: number, from?: EpochId): void {
     const before = this.roster.leaseOf(participantId);
     this.roster.note(participantId, lease);
-    if (before === null || lease < before || (lease === before && from === undefined)) return;
+    if (before === null || (lease <= before && from === undefined)) return;
     const epoch = from ?? this.#ends.nextEpoch();
     this.#ends.onLeases([{ from: before, to: toLease(lease), epoch }]);
   }
