@@ -23,6 +23,7 @@ export class Custody {
   #number: number;
   /** The highest that was ever given. */
   #lastLease = 0;
+  readonly #admitting = new Set<Promise<unknown>>();
 
   private constructor(
     meeting: MeetingDescription,
@@ -55,9 +56,21 @@ export class Custody {
     const custodian = this.#number;
     if (!this.isOf(custodian)) throw new LatchkeyError('custodian_lost');
     const ask = { meeting: this.#meeting.id, participant: participantId, role, tokenId, publicKey };
-    const admitted = await this.#context.custodian().admit(ask);
+    const admitting = this.#context.custodian().admit(ask);
+    this.#admitting.add(admitting);
+    const admitted = await admitting.finally(() => this.#admitting.delete(admitting));
     this.#lastLease = Math.max(this.#lastLease, admitted.lease);
     return { ...admitted, custodian };
+  }
+
+  /**
+   * Resolves when whatever was being admitted is known to the meeting, or is not admitted: what a thief has seen at the custodian may be
+   * just one of these.
+   */
+  async admissionsKnown(): Promise<void> {
+    await Promise.allSettled(this.#admitting);
+    // Joins are answered, and entered, in the same turn of the event loop.
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   /**

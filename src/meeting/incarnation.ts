@@ -270,7 +270,10 @@ export class Incarnation {
     member.readmit = null;
     try {
       const { admission, lease, custodian } = await this.#admit(member, publicKey);
-      if (!this.#isHere(member) || !this.#custody.isOf(custodian)) throw new LatchkeyError('closed');
+      if (!this.#isHere(member) || !this.#custody.isOf(custodian)) {
+        this.#rekeying.withdraw(lease);
+        throw new LatchkeyError('closed');
+      }
       this.#context.events.readmitted(reason);
       this.#rekeying.readmitted(member, lease);
       return { admission: toBase64Url(admission) };
@@ -326,8 +329,9 @@ export class Incarnation {
   }
 
   /** Null where the meeting ended before the epoch was in use. */
-  rekey(reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
-    return this.#rekeying.rekey(reason);
+  async rekey(reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
+    if (reason === 'compromise') await this.#custody.admissionsKnown();
+    return await this.#rekeying.rekey(reason);
   }
 
   /** Media go on under the epochs that participants hold. */
@@ -371,10 +375,8 @@ export class Incarnation {
       member.outlet.end(reason, code);
     }
     this.#rekeying.close();
-    this.#log.info(
-      { event: 'meeting.stopped', reason, code, participants: members.length },
-      'meeting stopped',
-    );
+    const participants = members.length;
+    this.#log.info({ event: 'meeting.stopped', reason, code, participants }, 'meeting stopped');
     void this.#wipe(reason);
     this.#onEmpty();
   }
@@ -386,10 +388,7 @@ export class Incarnation {
       signature = await this.#custody.end(ledger);
     } catch (thrown) {
       // Lost custodians hold nothing any more, and sign nothing.
-      this.#log.warn(
-        { event: 'custodian.close_failed', err: thrown },
-        'the custodian did not close the meeting',
-      );
+      this.#log.warn({ event: 'custodian.close_failed', err: thrown }, 'the custodian did not close it');
     }
     this.#ledger.close(signature);
   }

@@ -104,7 +104,7 @@ export class Rekeying {
     this.#lagging.delete(member);
     this.#gates.gone(member);
     if (!this.#byLease.delete(lease)) {
-      this.#withdraw(lease);
+      this.withdraw(lease);
       return this.#receipts.eviction(lease, false);
     }
     const given = member.givenThrough !== null;
@@ -158,6 +158,7 @@ export class Rekeying {
 
   /** Resolves when the epoch is in use; null where the meeting ended first. */
   rekey(reason: 'operator' | 'compromise'): Promise<RekeyReceipt | null> {
+    if (this.#closed) return Promise.resolve(null);
     const receipt = this.#receipts.rekey(reason);
     this.#step({ kind: 'rekey', reason });
     return receipt;
@@ -217,7 +218,7 @@ export class Rekeying {
 
   readonly #doing: Doing = {
     mint: (output) => void this.#mint(output),
-    withdrawn: ({ lease }) => this.#withdraw(lease),
+    withdrawn: ({ lease }) => this.withdraw(lease),
     readmit: ({ leases, reason }) => {
       const text = encodeNotice('readmit', { reason });
       for (const lease of leases) {
@@ -370,7 +371,8 @@ export class Rekeying {
     });
   }
 
-  #withdraw(lease: Lease): void {
+  /** Admitted, and nobody is here to use it. */
+  withdraw(lease: Lease): void {
     if (this.#closed) return;
     const withdrawn = async (): Promise<void> => {
       try {
