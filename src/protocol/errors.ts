@@ -35,6 +35,8 @@ export const errorCodes = {
   meeting_not_found: { by: 'caller', status: 404, text: 'there is no such meeting' },
   meeting_ended: { by: 'caller', status: 410, text: 'the meeting has ended' },
   meeting_idle: { by: 'caller', status: 409, text: 'nobody is in the meeting' },
+  meeting_locked: { by: 'caller', status: 403, text: 'the meeting is locked' },
+  turned_away: { by: 'caller', status: 403, text: 'a host did not let this participant in' },
   meeting_full: { by: 'caller', status: 409, text: 'the meeting is full' },
   too_many_meetings: { by: 'caller', status: 503, text: 'this server has as many meetings as it may' },
   resume_refused: {
@@ -43,6 +45,7 @@ export const errorCodes = {
     text: 'this connection could not be resumed: join again',
   },
   lease_taken: { by: 'peer', status: 409, text: 'another connection uses this lease' },
+  busy: { by: 'dependency', status: 503, text: 'the server has as much to do as it can: come back later' },
   draining: { by: 'dependency', status: 503, text: 'the server is stopping' },
 
   // Media
@@ -57,6 +60,7 @@ export const errorCodes = {
   producer_not_found: { by: 'peer', status: 404, text: 'there is no such producer' },
   consumer_not_found: { by: 'peer', status: 404, text: 'there is no such consumer' },
   too_many_streams: { by: 'peer', status: 409, text: 'this participant sends as many streams as it may' },
+  stage_full: { by: 'caller', status: 409, text: 'as many people send as may in this meeting' },
   worker_died: { by: 'dependency', status: 503, text: 'a media worker died' },
 
   // Keys
@@ -123,11 +127,18 @@ export const isErrorCode = (value: unknown): value is ErrorCode =>
 /** The one error class. `message` never holds a secret: it may be shown to whoever erred. */
 export class LatchkeyError extends Error {
   readonly code: ErrorCode;
+  /** Where it says so: when the same may be asked again. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string = errorCodes[code].text, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string = errorCodes[code].text,
+    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, options);
     this.name = 'LatchkeyError';
     this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   get by(): ErrorClass {

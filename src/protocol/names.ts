@@ -80,6 +80,22 @@ export const endReasons = [
 ] as const;
 export type EndReason = (typeof endReasons)[number];
 
+/** Why somebody waits before the door: until a host lets it in; until the meeting goes live. */
+export const waitingReasons = ['lobby', 'backstage'] as const;
+export type WaitingReason = (typeof waitingReasons)[number];
+
+/** Why a client dropped what it was to open or to send. */
+export const droppedReasons = [
+  'missingKey',
+  'badTag',
+  'replayed',
+  'staleEpoch',
+  'foreignOrigin',
+  'malformed',
+  'unsealed',
+] as const;
+export type DroppedReason = (typeof droppedReasons)[number];
+
 export const sources = ['microphone', 'camera', 'screen', 'screenAudio'] as const;
 export type Source = (typeof sources)[number];
 

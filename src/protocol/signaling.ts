@@ -7,6 +7,7 @@ import { isErrorCode } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import {
   departureCauses,
+  droppedReasons,
   endReasons,
   mediaKinds,
   meetingKinds,
@@ -14,6 +15,7 @@ import {
   roles,
   sources,
   triggers,
+  waitingReasons,
 } from './names.ts';
 import { limits } from './timers.ts';
 
@@ -75,7 +77,36 @@ const producer = z.object({
   paused: z.boolean(),
 });
 
-const participant = z.object({ participantId: identifier, name, role: z.enum(roles) });
+const participant = z.object({
+  participantId: identifier,
+  name,
+  role: z.enum(roles),
+  /** Raised hands in the order in which they were raised: the first has the lowest number. Null: not raised. */
+  hand: z.int().min(1).nullable(),
+});
+
+/** Who may come in, and whether the audience is. */
+const door = z.object({
+  /** Nobody but hosts comes in any more. */
+  locked: z.boolean(),
+  /** Whoever is no host waits until one lets it in. */
+  lobby: z.boolean(),
+  /** False: backstage. Viewers wait until the meeting goes live. */
+  live: z.boolean(),
+});
+
+/** One that waits before the door. */
+const guest = z.object({ waitingId: identifier, name, role: z.enum(roles), reason: z.enum(waitingReasons) });
+
+/** For `RTCPeerConnection`; credentials live for a limited time. */
+const iceServer = z.object({
+  urls: z.array(z.string().max(512)).max(16),
+  username: z.string().max(256).optional(),
+  credential: z.string().max(256).optional(),
+});
+const iceServers = z.array(iceServer).max(16);
+
+const count = z.int().min(0);
 
 const empty = z.strictObject({});
 
@@ -101,12 +132,14 @@ export const requests = {
       protocol: z.int(),
       keying: z.literal('server'),
       meeting: z.object({ id: identifier, kind: z.enum(meetingKinds), name: name.optional() }),
+      door,
       participantId: identifier,
       name,
       role: z.enum(roles),
       /** `Admission` of keyMessages.ts. */
       admission: bytes(1, 1_024),
       routerRtpCapabilities: rtp,
+      iceServers,
       participants: z.array(participant),
       producers: z.array(producer),
       timers: z.object({ receiverGraceMs: z.number(), epochLifeMs: z.number(), resumeWindowMs: z.number() }),
@@ -134,6 +167,7 @@ export const requests = {
       consumers: identifiers,
     }),
     answer: z.object({
+      door,
       participants: z.array(participant),
       producers: z.array(producer),
       /** What of its own the participant named and the server does not have any more. */
@@ -145,7 +179,7 @@ export const requests = {
     ask: z.strictObject({ publicKey: bytes(32) }),
     answer: z.object({ admission: bytes(1, 1_024) }),
   },
-  /** Makes both transports (viewers get none for sending). */
+  /** Makes both transports (viewers get none for sending). Asked again after a change of role, or after `mediaLost`, it makes what is missing. */
   openMedia: {
     ask: z.strictObject({ rtpCapabilities: rtp }),
     answer: z.object({ send: transport.nullable(), receive: transport }),
@@ -153,6 +187,11 @@ export const requests = {
   connectTransport: {
     ask: z.strictObject({ transportId: identifier, dtlsParameters }),
     answer: empty,
+  },
+  /** After a change of network. */
+  restartIce: {
+    ask: z.strictObject({ transportId: identifier }),
+    answer: z.object({ iceParameters, iceServers }),
   },
   produce: {
     ask: z.strictObject({
@@ -182,6 +221,8 @@ export const requests = {
     }),
   },
   resumeConsumer: { ask: z.strictObject({ consumerId: identifier }), answer: empty },
+  /** Nothing of it is forwarded until it is resumed. */
+  pauseConsumer: { ask: z.strictObject({ consumerId: identifier }), answer: empty },
   closeConsumer: { ask: z.strictObject({ consumerId: identifier }), answer: empty },
   /** After frames could be opened again. */
   requestKeyFrame: { ask: z.strictObject({ consumerId: identifier }), answer: empty },
@@ -189,6 +230,26 @@ export const requests = {
     ask: z.strictObject({ consumerId: identifier, spatialLayer: z.int().min(0).max(7) }),
     answer: empty,
   },
+  raiseHand: { ask: z.strictObject({ raised: z.boolean() }), answer: empty },
+  /** Hosts raise somebody to the stage, lower them to the audience, or make them hosts; anybody may step down. */
+  setRole: { ask: z.strictObject({ participantId: identifier, role: z.enum(roles) }), answer: empty },
+  /** Hosts: mutes somebody's microphone; without `participantId`, that of everybody who is no host. Who is muted may unmute. */
+  mute: { ask: z.strictObject({ participantId: identifier.optional() }), answer: empty },
+  /** Hosts: ends what somebody shares of a screen. */
+  stopShare: { ask: z.strictObject({ participantId: identifier }), answer: empty },
+  /** Hosts: changes what is given. */
+  setDoor: { ask: z.strictObject(door.partial().shape), answer: empty },
+  /** Hosts: lets those in who wait; without `waitingIds`, all of them. */
+  admit: {
+    ask: z.strictObject({ waitingIds: identifiers.optional() }),
+    answer: z.object({ admitted: count }),
+  },
+  /** Hosts: sends them away. */
+  turnAway: { ask: z.strictObject({ waitingIds: identifiers }), answer: z.object({ turnedAway: count }) },
+  /** Hosts: as the operator's eviction. */
+  remove: { ask: z.strictObject({ participantId: identifier }), answer: empty },
+  /** Hosts: ends the meeting for everybody. */
+  endMeeting: { ask: empty, answer: empty },
   leave: { ask: empty, answer: empty },
 } as const;
 
@@ -202,6 +263,21 @@ export const clientNotices = {
   acknowledged: z.strictObject({ epoch, fingerprint: bytes(16) }),
   /** Every stream of this sender now seals under this epoch. */
   confirmed: z.strictObject({ epoch }),
+  /** For the operator's metrics; at most one in `reportMs` is looked at. */
+  report: z.strictObject({
+    /** As RTCTransportStats names them. */
+    hop: z
+      .strictObject({
+        srtpCipher: z.string().max(64),
+        dtlsCipher: z.string().max(64).nullable(),
+        tlsVersion: z.string().max(16).nullable(),
+      })
+      .optional(),
+    /** Frames that were dropped since the last report, by why. */
+    dropped: z.partialRecord(z.enum(droppedReasons), count.max(1_000_000)).optional(),
+    /** Milliseconds from the first message of this participant to the first frame of somebody else that it opened; once. */
+    firstFrameMs: z.number().min(0).max(3_600_000).optional(),
+  }),
 } as const;
 
 export type ClientNotice = keyof typeof clientNotices;
@@ -214,11 +290,38 @@ export const serverNotices = {
   readmit: z.object({ reason: z.enum(readmissionReasons) }),
   /** From this epoch on these participants' frames carry these leases; before the key message of that epoch. */
   leases: z.object({ epoch, leases: z.array(z.object({ participantId: identifier, lease })) }),
-  participantJoined: participant,
-  participantLeft: z.object({ participantId: identifier, cause: z.enum(departureCauses) }),
-  producerAdded: producer,
-  producerChanged: z.object({ producerId: identifier, participantId: identifier, paused: z.boolean() }),
-  producerRemoved: z.object({ producerId: identifier, participantId: identifier }),
+  /**
+   * What changed of who is here and what they send, this participant included; `full`: what it does not name is not here. At most
+   * `rosterDeltasPerSecond`; a change and its opposite between two of them are not told.
+   */
+  roster: z.object({
+    full: z.boolean(),
+    /** Came, or changed. */
+    participants: z.array(participant),
+    /** Their transports are already cut; what they sent went with them. */
+    left: z.array(z.object({ participantId: identifier, cause: z.enum(departureCauses) })),
+    /** Added, or changed. */
+    producers: z.array(producer),
+    removed: z.array(z.object({ producerId: identifier })),
+  }),
+  door,
+  /** Before the answer to `join`, and again every `pingMs`: the answer comes when a host lets this participant in, or the meeting goes live. */
+  waiting: z.object({ reason: z.enum(waitingReasons) }),
+  /** To hosts: who waits before the door; of many, the first. */
+  guests: z.object({ count, guests: z.array(guest) }),
+  /** A host muted these producers of this participant, which may unmute them. */
+  muted: z.object({ producerIds: z.array(identifier) }),
+  /** What of this producer anybody looks at: its highest spatial layer; null: nobody does, and nothing need be sent. */
+  wanted: z.object({ producerId: identifier, spatialLayer: z.int().min(0).max(7).nullable() }),
+  /**
+   * The worker of this participant's transports is gone, and all that was on it. It is told at once, before a roster tells that its producers are
+   * gone, and again, `ready`, when there is another: ask `openMedia` then.
+   */
+  mediaLost: z.object({ ready: z.boolean() }),
+  /** They went with a worker; their producers are still there and may be consumed again. */
+  consumersLost: z.object({
+    consumers: z.array(z.object({ consumerId: identifier, producerId: identifier })),
+  }),
   /** Loudest first. */
   speakers: z.object({ participantIds: z.array(identifier) }),
   /** The server paused or resumed this sender's producers: it had not confirmed the active epoch. */
@@ -234,6 +337,9 @@ export type ClientNoticeData<N extends ClientNotice> = z.infer<(typeof clientNot
 export type Transport = z.infer<typeof transport>;
 export type Producer = z.infer<typeof producer>;
 export type Participant = z.infer<typeof participant>;
+export type Door = z.infer<typeof door>;
+export type Guest = z.infer<typeof guest>;
+export type IceServer = z.infer<typeof iceServer>;
 
 const requestEnvelope = z.strictObject({
   id: z
@@ -250,6 +356,8 @@ export const clientEnvelope = z.union([requestEnvelope, noticeEnvelope]);
 const errorBody = z.object({
   code: z.custom<ErrorCode>(isErrorCode),
   message: z.string(),
+  /** `busy`: when it may be asked again. */
+  retryAfterMs: z.int().min(0).optional(),
 });
 /** What a server may send. */
 export const serverEnvelope = z.union([

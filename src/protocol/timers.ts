@@ -59,6 +59,12 @@ export const limits = {
   messagesPerSecond: 100,
   /** Bytes waiting in one socket before the client is dropped as too slow. */
   socketQueueBytes: 1_048_576,
+  /** Notices of who came, went or changed, a second and connection, at most. */
+  rosterDeltasPerSecond: 4,
+  /** Of those who wait before the door, as many are named to hosts; the others are counted. */
+  guestsNamed: 100,
+  /** Milliseconds between two reports of a client that are looked at. */
+  reportMs: 5_000,
   /** Characters of a participant's or meeting's name. */
   nameLength: 80,
 } as const;
