@@ -38,12 +38,14 @@ export class SenderLeases {
   }
 
   /**
-   * From this epoch on the frames carry this lease: said again with another epoch, the last word counts.
-   * Whatever was to begin later gives way, since nobody goes back to a lease.
+   * From this epoch on the frames carry this lease: said again with another epoch, the last word counts. An older lease that was to begin
+   * later gives way, since nobody goes back to one; a newer one stays, since what comes late or is repeated says nothing of it.
    */
   change(lease: Lease, from: EpochId): void {
-    const kept = this.#spans.filter((span) => span.from < from && span.lease !== lease);
-    this.#spans = [...kept, { from: kept.length === 0 ? beforeAll : from, lease }];
+    const others = this.#spans.filter((span) => span.lease !== lease);
+    const before = others.filter((span) => span.from < from);
+    const after = others.filter((span) => span.from > from && span.lease > lease);
+    this.#spans = [...before, { from: before.length === 0 ? beforeAll : from, lease }, ...after];
   }
 
   /** Epochs up to this one are over: answers the leases that only they had, which are forgotten. */

@@ -73,6 +73,24 @@ describe('the leases of a sender', () => {
     assert.ok(!leases.has(second));
   });
 
+  it('that are newer stay as they are when an older one is told late, or again', () => {
+    const leases = new SenderLeases(first);
+    leases.change(second, epochId(1));
+    leases.change(third, epochId(3));
+    leases.change(second, epochId(1));
+    assert.deepEqual(
+      [0, 1, 2, 3].map((epoch) => leases.at(epoch)),
+      [first, second, second, third],
+    );
+    const late = new SenderLeases(first);
+    late.change(third, epochId(3));
+    late.change(second, epochId(1));
+    assert.deepEqual(
+      [0, 1, 2, 3].map((epoch) => late.at(epoch)),
+      [first, second, second, third],
+    );
+  });
+
   it('are forgotten once the epochs that only they had are over', () => {
     const leases = new SenderLeases(first);
     assert.deepEqual(leases.forget(100), []);
