@@ -60,9 +60,9 @@ export interface InspectorOptions {
 
 /**
  * How long after its retirement frames of an epoch may still come, in milliseconds. Shorter: a packet that an honest sender had to repeat
- * over a slow link ends it. Longer: a sender that stays behind is found later.
+ * over a slow link ends it, or one that waited in the queues of a machine with too much to do. Longer: a sender that stays behind is found later.
  */
-export const retiredSlackMs = 2_000;
+export const retiredSlackMs = 5_000;
 /** Frames remembered in one meeting, some 150 bytes each. Fewer: a counter is used again after its first use was forgotten. */
 const rememberedFrames = 1_024;
 /** Streams and epochs whose highest counter is remembered: two epochs of 30 senders, two streams each. Fewer: some late frames are not counted. */

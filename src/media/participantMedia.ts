@@ -1,29 +1,30 @@
-// One participant's transports, producers and consumers. Two gates stand before media, both closed at first:
+// One participant's transports and producers; what it receives is participantConsumers.ts. All of it is at home on one worker; when that dies the
+// participant is left without transports and may `open` them again, on another. Two gates stand before media, both closed at first, and
+// outlive that:
 //   released  producers are paused by the server until their sender confirmed the active epoch;
 //   started   consumers are resumed only when their owner's first epoch is active and it holds the key.
 
-import { UnsupportedError } from 'mediasoup/errors';
 import type {
   Consumer,
   DtlsParameters,
+  IceParameters,
   Producer,
   Router,
   RtpCapabilities,
   RtpParameters,
-  WebRtcServer,
   WebRtcTransport,
 } from 'mediasoup/types';
 import { LatchkeyError } from '../protocol/errors.ts';
 import { maxStreams } from '../protocol/names.ts';
 import type { MediaKind, Source } from '../protocol/names.ts';
 import { assertSealable } from './codecs.ts';
-import { assertStrongFingerprints, isStrong } from './fingerprints.ts';
+import { ParticipantConsumers } from './participantConsumers.ts';
+import type { ConsumerSurroundings } from './participantConsumers.ts';
+import { ParticipantTransports } from './participantTransports.ts';
+import type { Home, TransportLimits, Transports, TransportSurroundings } from './participantTransports.ts';
+import { peerError } from './peerError.ts';
 
-export interface MediaLimits {
-  /** Bits a second that one participant may send; asked of it by REMB or transport-cc. */
-  readonly maxIncomingBitrate: number;
-  /** Bits a second assumed for a receiver before its bandwidth is known. */
-  readonly initialOutgoingBitrate: number;
+export interface MediaLimits extends TransportLimits {
   /** At most one key-frame request to a sender in this time, in milliseconds: tames storms. */
   readonly keyFrameRequestDelayMs: number;
 }
@@ -37,53 +38,47 @@ export interface ProduceAsk {
   readonly stream: number;
 }
 
-interface Surroundings {
-  readonly participantId: string;
+export interface MediaSurroundings
+  extends ConsumerSurroundings, Omit<TransportSurroundings, 'onClosedByPeer' | 'onConnected'> {
   readonly limits: MediaLimits;
-  readonly router: Router;
-  readonly server: WebRtcServer;
-  readonly findProducer: (producerId: string) => Producer | undefined;
-  readonly onProducer: (producer: Producer) => void;
+  readonly onMuted: (producerId: string, muted: boolean) => void;
   readonly onClose: () => void;
 }
 
-/** mediasoup answers bad parameters by TypeError or UnsupportedError: the peer's mistake, not ours. */
-const peerError = (thrown: unknown): unknown =>
-  thrown instanceof TypeError || thrown instanceof UnsupportedError || thrown instanceof RangeError
-    ? new LatchkeyError('malformed', 'the media parameters cannot be used', { cause: thrown })
-    : thrown;
-
-const asPeerError = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work;
-  } catch (thrown) {
-    throw peerError(thrown);
-  }
-};
-
 export class ParticipantMedia {
-  readonly #at: Surroundings;
-  #transports: { send: WebRtcTransport | null; receive: WebRtcTransport } | null = null;
-  #opening = false;
-  /** By transport; from the first `connect` on. */
-  readonly #connecting = new Map<string, Promise<void>>();
+  readonly #at: MediaSurroundings;
+  readonly #consumers: ParticipantConsumers;
+  readonly #transports: ParticipantTransports;
   #rtpCapabilities: RtpCapabilities | null = null;
   readonly #producers = new Map<string, Producer>();
-  readonly #consumers = new Map<string, Consumer>();
   /** Streams that a producer has or is just getting. */
   readonly #streams = new Set<number>();
   /** Producers that their owner muted. */
   readonly #muted = new Set<string>();
-  /** Consumers whose client is ready for them. */
-  readonly #wanted = new Set<string>();
   #released = false;
-  #started = false;
   #closed = false;
   /** The peer closed its transports in order (DTLS's close_notify): it is gone, whatever its socket does. */
   onClosedByPeer: () => void = () => undefined;
 
-  constructor(at: Surroundings) {
+  /** The first of its transports has ended its handshake; once. */
+  onConnected: () => void = () => undefined;
+  #connected = false;
+
+  constructor(at: MediaSurroundings) {
     this.#at = at;
+    this.#consumers = new ParticipantConsumers(at);
+    this.#transports = new ParticipantTransports({
+      ...at,
+      onClosedByPeer: () => this.onClosedByPeer(),
+      onConnected: () => {
+        if (!this.#connected) this.onConnected();
+        this.#connected = true;
+      },
+    });
+  }
+
+  get participantId(): string {
+    return this.#at.participantId;
   }
 
   get closed(): boolean {
@@ -102,48 +97,51 @@ export class ParticipantMedia {
     return this.#muted.has(producerId);
   }
 
-  /** Asked again by who lost the answer with its connection, it answers the same. @throws LatchkeyError `malformed` while it is being opened. */
-  async open(
-    rtpCapabilities: RtpCapabilities,
-    mayProduce: boolean,
-  ): Promise<{ send: WebRtcTransport | null; receive: WebRtcTransport }> {
-    if (this.#transports !== null) return this.#transports;
-    if (this.#opening) throw new LatchkeyError('malformed', 'media are already open');
-    this.#opening = true;
-    this.#rtpCapabilities = rtpCapabilities;
-    const send = mayProduce ? await this.#createTransport() : null;
-    const receive = await this.#createTransport();
-    this.#transports = { send, receive };
-    if (send !== null) await send.setMaxIncomingBitrate(this.#at.limits.maxIncomingBitrate);
-    this.#assertOpen();
-    return this.#transports;
+  /**
+   * Asked again it answers the same, for who lost the answer with its connection, and makes what is missing: the send transport of who was
+   * raised to the stage, all of it where the worker died.
+   * @throws LatchkeyError `worker_died` where there is no worker for long.
+   */
+  async open(rtpCapabilities: RtpCapabilities, mayProduce: boolean): Promise<Transports> {
+    this.#rtpCapabilities ??= rtpCapabilities;
+    return await this.#transports.open(mayProduce);
+  }
+
+  /** Finds it a home, where it has none: `open` will need no time for that. */
+  settle(): Promise<Home> {
+    return this.#transports.settle();
+  }
+
+  /** Lowered to the audience: what it sent ends, what it receives goes on. */
+  closeSend(): void {
+    this.#transports.closeSend();
+  }
+
+  /** This router's worker died. True: it was at home there, and its transports, producers and consumers went with it. */
+  lost(router: Router): boolean {
+    return this.#transports.lost(router);
   }
 
   /** Asked again by who lost the answer with its connection, it does nothing more. */
-  async connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void> {
-    assertStrongFingerprints(dtlsParameters.fingerprints);
-    const transport = this.#transport(transportId);
-    const connecting =
-      this.#connecting.get(transportId) ?? asPeerError(transport.connect({ dtlsParameters }));
-    this.#connecting.set(transportId, connecting);
-    try {
-      await connecting;
-    } catch (thrown) {
-      this.#connecting.delete(transportId);
-      throw thrown;
-    }
+  connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void> {
+    return this.#transports.connect(transportId, dtlsParameters);
+  }
+
+  /** The peer's network has changed. */
+  restartIce(transportId: string): Promise<IceParameters> {
+    return this.#transports.restartIce(transportId);
   }
 
   async produce(ask: ProduceAsk): Promise<Producer> {
     assertSealable(ask.kind, ask.rtpParameters);
-    const send = this.#transports?.send;
+    const { send } = this.#transports;
     if (send === null) throw new LatchkeyError('forbidden');
     if (send === undefined || send.id !== ask.transportId) throw new LatchkeyError('transport_not_found');
     if (this.#streams.size >= maxStreams) throw new LatchkeyError('too_many_streams');
     if (this.#streams.has(ask.stream)) throw new LatchkeyError('malformed', `stream ${ask.stream} is in use`);
     this.#streams.add(ask.stream);
     try {
-      return await this.#produceOn(send, ask);
+      return await this.#transports.whileUp(send, this.#produceOn(send, ask));
     } catch (thrown) {
       this.#streams.delete(ask.stream);
       throw peerError(thrown);
@@ -158,6 +156,7 @@ export class ParticipantMedia {
       keyFrameRequestDelay: this.#at.limits.keyFrameRequestDelayMs,
       appData: { participantId: this.#at.participantId, source: ask.source, stream: ask.stream },
     });
+    if (producer.closed) throw new LatchkeyError('transport_not_found');
     this.#producers.set(producer.id, producer);
     if (ask.paused) this.#muted.add(producer.id);
     producer.observer.once('close', () => {
@@ -168,7 +167,9 @@ export class ParticipantMedia {
     this.#assertOpen();
     // The gate may have moved while the worker was asked.
     await this.#applyProducer(producer);
-    this.#at.onProducer(producer);
+    const home = await this.#transports.home;
+    if (producer.closed || home === null) throw new LatchkeyError('transport_not_found');
+    home.onProducer(producer);
     return producer;
   }
 
@@ -180,76 +181,43 @@ export class ParticipantMedia {
     const producer = this.#ownProducer(producerId);
     if (muted) this.#muted.add(producerId);
     else this.#muted.delete(producerId);
+    this.#at.onMuted(producerId, muted);
     await this.#applyProducer(producer);
   }
 
   async consume(producerId: string): Promise<{ consumer: Consumer; producer: Producer }> {
-    const receive = this.#transports?.receive;
-    if (receive === undefined || this.#rtpCapabilities === null)
+    const { receive: transport } = this.#transports;
+    const home = await this.#transports.home;
+    const rtpCapabilities = this.#rtpCapabilities;
+    if (transport === undefined || home === null || rtpCapabilities === null)
       throw new LatchkeyError('transport_not_found', 'open media first');
-    const producer = this.#at.findProducer(producerId);
-    if (producer === undefined || producer.appData['participantId'] === this.#at.participantId) {
-      throw new LatchkeyError('producer_not_found');
-    }
-    for (const consumer of this.#consumers.values()) {
-      if (consumer.producerId === producerId) throw new LatchkeyError('malformed', 'already consumed');
-    }
-    const consumer = await this.#consumeOn(receive, producerId, this.#rtpCapabilities);
-    this.#consumers.set(consumer.id, consumer);
-    consumer.observer.once('close', () => {
-      this.#consumers.delete(consumer.id);
-      this.#wanted.delete(consumer.id);
-    });
+    const { router } = home;
+    const receiver = { router, transport, rtpCapabilities, use: (id: string) => home.use(id) };
+    const consumed = await this.#transports.whileUp(transport, this.#consumers.consume(receiver, producerId));
     this.#assertOpen();
-    return { consumer, producer };
+    return consumed;
   }
 
-  async #consumeOn(
-    receive: WebRtcTransport,
-    producerId: string,
-    rtpCapabilities: RtpCapabilities,
-  ): Promise<Consumer> {
-    try {
-      if (!this.#at.router.canConsume({ producerId, rtpCapabilities }))
-        throw new LatchkeyError('media_unsupported');
-      return await receive.consume({ producerId, rtpCapabilities, paused: true });
-    } catch (thrown) {
-      // Gone while it was asked for: benign.
-      if (this.#at.findProducer(producerId) === undefined) throw new LatchkeyError('producer_not_found');
-      throw peerError(thrown);
-    }
+  /** Its client is ready for it. */
+  resumeConsumer(consumerId: string): Promise<void> {
+    return this.#consumers.setWanted(consumerId, true);
   }
 
-  async resumeConsumer(consumerId: string): Promise<void> {
-    const consumer = this.#ownConsumer(consumerId);
-    this.#wanted.add(consumerId);
-    if (this.#started) await this.#whileOpen(consumer, consumer.resume());
-  }
-
-  /** A producer may end, and its consumers with it, while the worker is asked: benign. */
-  async #whileOpen(consumer: Consumer, work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (cause) {
-      const gone = consumer.closed || this.#at.findProducer(consumer.producerId) === undefined;
-      throw gone ? new LatchkeyError('consumer_not_found', undefined, { cause }) : cause;
-    }
+  /** Its client does not show it. */
+  pauseConsumer(consumerId: string): Promise<void> {
+    return this.#consumers.setWanted(consumerId, false);
   }
 
   closeConsumer(consumerId: string): void {
-    this.#ownConsumer(consumerId).close();
+    this.#consumers.close(consumerId);
   }
 
-  async requestKeyFrame(consumerId: string): Promise<void> {
-    const consumer = this.#ownConsumer(consumerId);
-    if (consumer.kind === 'video' && !consumer.paused)
-      await this.#whileOpen(consumer, consumer.requestKeyFrame());
+  requestKeyFrame(consumerId: string): Promise<void> {
+    return this.#consumers.requestKeyFrame(consumerId);
   }
 
-  async setPreferredLayers(consumerId: string, spatialLayer: number): Promise<void> {
-    const consumer = this.#ownConsumer(consumerId);
-    if (consumer.type === 'simulcast')
-      await this.#whileOpen(consumer, asPeerError(consumer.setPreferredLayers({ spatialLayer })));
+  setPreferredLayers(consumerId: string, spatialLayer: number): Promise<void> {
+    return this.#consumers.setPreferredLayers(consumerId, spatialLayer);
   }
 
   /**
@@ -259,21 +227,22 @@ export class ParticipantMedia {
     producers: readonly string[],
     consumers: readonly string[],
   ): { producers: string[]; consumers: string[] } {
-    const known = new Set([...producers, ...consumers]);
+    const known = new Set(producers);
     for (const [id, producer] of this.#producers) if (!known.has(id)) producer.close();
-    for (const [id, consumer] of this.#consumers) if (!known.has(id)) consumer.close();
     return {
       producers: producers.filter((id) => !this.#producers.has(id)),
-      consumers: consumers.filter((id) => !this.#consumers.has(id)),
+      consumers: this.#consumers.reconcile(consumers),
     };
   }
 
   /** Its first epoch is active and it holds the key: what it asked for may flow. */
-  async start(): Promise<void> {
-    if (this.#started || this.#closed) return;
-    this.#started = true;
-    const wanted = [...this.#consumers.values()].filter(({ id }) => this.#wanted.has(id));
-    await this.#settle(wanted.map((consumer) => consumer.resume()));
+  start(): Promise<void> {
+    return this.#settled(this.#consumers.start());
+  }
+
+  /** Who is audible has changed. */
+  heed(): Promise<void> {
+    return this.#settled(this.#consumers.heed());
   }
 
   /** Its producers, and those it will make, may run, but for what it muted itself. */
@@ -288,64 +257,48 @@ export class ParticipantMedia {
 
   async #setReleased(released: boolean): Promise<void> {
     this.#released = released;
-    await this.#settle([...this.#producers.values()].map((producer) => this.#applyProducer(producer)));
+    const moved = this.producers.map((producer) => this.#applyProducer(producer));
+    await this.#settled(Promise.all(moved));
+  }
+
+  /** Sets its share of what the meeting may send, where that has moved. */
+  limitEgress(): Promise<void> {
+    return this.#transports.limitEgress();
   }
 
   /** Cuts everything at once; the order in which the worker hears of it is that of the calls. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#transports?.send?.close();
-    this.#transports?.receive.close();
+    this.#transports.close();
     this.#at.onClose();
   }
 
   /** Asks until the worker's answer is what is wanted by then: gates may move while it is asked. */
   async #applyProducer(producer: Producer): Promise<void> {
-    while (!producer.closed) {
-      const paused = !this.#released || this.#muted.has(producer.id);
-      if (paused === producer.paused) return;
-      await (paused ? producer.pause() : producer.resume());
+    try {
+      while (!producer.closed) {
+        const paused = !this.#released || this.#muted.has(producer.id);
+        if (paused === producer.paused) return;
+        await (paused ? producer.pause() : producer.resume());
+      }
+    } catch (thrown) {
+      // Gone while it was asked.
+      if (!producer.closed) throw thrown;
     }
   }
 
-  /** What fails because this participant or the stream just went is no failure. */
-  async #settle(work: Promise<void>[]): Promise<void> {
-    for (const result of await Promise.allSettled(work)) {
-      if (result.status === 'rejected' && !this.#closed) throw result.reason;
+  /** What fails because this participant just went is no failure. */
+  async #settled(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (thrown) {
+      if (!this.#closed) throw thrown;
     }
-  }
-
-  async #createTransport(): Promise<WebRtcTransport> {
-    const transport = await this.#at.router.createWebRtcTransport({
-      webRtcServer: this.#at.server,
-      enableUdp: true,
-      enableTcp: true,
-      preferUdp: true,
-      initialAvailableOutgoingBitrate: this.#at.limits.initialOutgoingBitrate,
-    });
-    if (this.#closed) {
-      transport.close();
-      throw new LatchkeyError('closed');
-    }
-    transport.on('dtlsstatechange', (state) => {
-      if (state === 'closed' && !this.#closed) this.onClosedByPeer();
-    });
-    return transport;
   }
 
   #assertOpen(): void {
-    if (!this.#closed) return;
-    this.#transports?.send?.close();
-    this.#transports?.receive.close();
-    throw new LatchkeyError('closed');
-  }
-
-  #transport(transportId: string): WebRtcTransport {
-    const { send, receive } = this.#transports ?? {};
-    if (send?.id === transportId) return send;
-    if (receive?.id === transportId) return receive;
-    throw new LatchkeyError('transport_not_found');
+    if (this.#closed) throw new LatchkeyError('closed');
   }
 
   #ownProducer(producerId: string): Producer {
@@ -353,21 +306,4 @@ export class ParticipantMedia {
     if (producer === undefined) throw new LatchkeyError('producer_not_found');
     return producer;
   }
-
-  #ownConsumer(consumerId: string): Consumer {
-    const consumer = this.#consumers.get(consumerId);
-    if (consumer === undefined) throw new LatchkeyError('consumer_not_found');
-    return consumer;
-  }
 }
-
-/** Offers sha-256 and stronger only. */
-export const describeTransport = (transport: WebRtcTransport) => ({
-  id: transport.id,
-  iceParameters: transport.iceParameters,
-  iceCandidates: transport.iceCandidates,
-  dtlsParameters: {
-    role: transport.dtlsParameters.role ?? ('auto' as const),
-    fingerprints: transport.dtlsParameters.fingerprints.filter(isStrong),
-  },
-});

@@ -6,7 +6,7 @@ import type { ExpectedFrames, SenderLease } from '../../src/media/frameInspector
 import { epochId, lease, streamId } from '../../src/protocol/names.ts';
 import type { EpochId } from '../../src/protocol/names.ts';
 import type { Codec } from '../../src/sframe/prefix.ts';
-import { rtpPacket, vp8Payloads } from '../participant/rtpPackets.ts';
+import { rtpPacket, vp8Payloads } from '../../src/load/rtpPackets.ts';
 import { never, nodeEpochKey, nodeSealer, now, opusFrame, origin, vp8DeltaFrame } from '../sframe/streams.ts';
 
 const always: SenderLease = { lease: origin.lease, from: epochId(0), until: null };

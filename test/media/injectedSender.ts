@@ -5,7 +5,7 @@ import { nodeCrypto } from '../../src/client/session/nodeCrypto.ts';
 import { epochId, lease, streamId } from '../../src/protocol/names.ts';
 import { FrameSealerSync } from '../../src/sframe/frameSealer.ts';
 import { SenderStreams } from '../../src/sframe/senderStreams.ts';
-import { rtpPacket, vp8Payloads } from '../participant/rtpPackets.ts';
+import { rtpPacket, vp8Payloads } from '../../src/load/rtpPackets.ts';
 import { incarnation, never, nodeEpochKey, now } from '../sframe/streams.ts';
 
 export type Sealer = FrameSealerSync<Buffer, Buffer>;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { readSealedPacket } from '../../src/media/sealedPacket.ts';
 import { composeKeyId } from '../../src/sframe/keyId.ts';
 import { epochId } from '../../src/protocol/names.ts';
-import { rtpPacket, vp8Payloads } from '../participant/rtpPackets.ts';
+import { rtpPacket, vp8Payloads } from '../../src/load/rtpPackets.ts';
 import { nodeSealer, now, opusFrame, origin, vp8DeltaFrame, vp8KeyFrame } from '../sframe/streams.ts';
 
 const fields = { payloadType: 100, sequence: 1, timestamp: 960, ssrc: 7 };

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { DirectTransport, Router } from 'mediasoup/types';
 import { pino } from 'pino';
 import type { SenderLease, ViolationKind } from '../../src/media/frameInspector.ts';
+import { retiredSlackMs } from '../../src/media/frameInspector.ts';
 import { SenderWatch } from '../../src/media/senderWatch.ts';
 import type { ReportedViolation } from '../../src/media/senderWatch.ts';
 import { TapLimit } from '../../src/media/tapLimit.ts';
@@ -13,21 +14,19 @@ import { epochId, lease } from '../../src/protocol/names.ts';
 import type { EpochId } from '../../src/protocol/names.ts';
 import { InjectedSender, directTransport, moveTo, sealerFor } from './injectedSender.ts';
 import type { Sealer } from './injectedSender.ts';
+import { mediaSettings } from './mediaSettings.ts';
 
 const pace = { turnMs: 200, restMs: 20, videoSpacingMs: 500 };
 /** For a violation of one sender among three to be found; of video too, which waits for a key frame. */
-const foundWithinMs = 5_000;
+const foundWithinMs = retiredSlackMs + 3_000;
 
 let workers: MediaWorkers;
 let router: Router;
 let transport: DirectTransport;
 
 before(async () => {
-  workers = await MediaWorkers.start(
-    { workers: 1, listenIp: '127.0.0.1', portBase: 0 },
-    pino({ level: 'silent' }),
-  );
-  ({ router } = await workers.createRouter(() => assert.fail('the worker died')));
+  workers = await MediaWorkers.start(mediaSettings, pino({ level: 'silent' }));
+  ({ router } = await workers.createRouter(0));
   transport = await directTransport(router);
 });
 

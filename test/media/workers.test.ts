@@ -3,8 +3,12 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import { MediaWorkers } from '../../src/media/workers.ts';
+import { codeOf } from '../client/observe.ts';
+import { receiverCapabilities, rtpParametersOf, speech } from '../../src/load/syntheticMedia.ts';
+import { until } from '../participant/until.ts';
+import { mediaSettings } from './mediaSettings.ts';
 
-const settings = { workers: 2, listenIp: '127.0.0.1', portBase: 0 };
+const settings = { ...mediaSettings, workers: 2 };
 const silent = pino({ level: 'silent' });
 
 const processLives = (pid: number): boolean => {
@@ -16,30 +20,14 @@ const processLives = (pid: number): boolean => {
   }
 };
 
-/** Resolves with the log's next line of this event. */
-const logWith = () => {
-  const waiting = new Map<string, () => void>();
-  const log = pino(
-    { level: 'info' },
-    {
-      write: (line: string) => {
-        const { event } = JSON.parse(line) as { event: string };
-        waiting.get(event)?.();
-      },
-    },
-  );
-  const next = (event: string) => new Promise<void>((resolve) => waiting.set(event, resolve));
-  return { log, next };
-};
-
 describe('media workers', () => {
-  it('as many processes as asked for, routers spread over them, none left after close', async () => {
+  it('as many processes as asked for, a router where it is asked for, none left after close', async () => {
     const workers = await MediaWorkers.start(settings, silent);
     const { pids } = workers;
     assert.equal(workers.alive, 2);
     assert.equal(new Set(pids).size, 2);
-    const first = await workers.createRouter(() => assert.fail('nothing died'));
-    const second = await workers.createRouter(() => assert.fail('nothing died'));
+    const first = await workers.createRouter(0);
+    const second = await workers.createRouter(1);
     assert.notEqual(first.server, second.server);
     const ended = Promise.all([first.router, second.router].map((router) => once(router, 'workerclose')));
     workers.close();
@@ -48,39 +36,70 @@ describe('media workers', () => {
     assert.equal(workers.alive, 0);
   });
 
-  it('a router that closes makes room on its worker', async () => {
+  it('what is on a worker is counted as it comes and goes, and taps are not', async () => {
     const workers = await MediaWorkers.start(settings, silent);
     try {
-      const first = await workers.createRouter(() => undefined);
-      const second = await workers.createRouter(() => undefined);
-      first.router.close();
-      const third = await workers.createRouter(() => undefined);
-      assert.equal(third.server, first.server);
-      assert.notEqual(third.server, second.server);
+      const { router, server } = await workers.createRouter(1);
+      const transport = await router.createWebRtcTransport({ webRtcServer: server });
+      await transport.produce({ kind: 'audio', rtpParameters: rtpParametersOf(speech, 1) });
+      await router.createDirectTransport();
+      const counted = () =>
+        workers
+          .loads()
+          .map(({ index, routers, transports, producers }) => [index, routers, transports, producers]);
+      assert.deepEqual(counted(), [
+        [0, 0, 0, 0],
+        [1, 1, 1, 1],
+      ]);
+      transport.close();
+      assert.deepEqual(counted().at(1), [1, 1, 0, 0]);
+      router.close();
+      assert.deepEqual(counted().at(1), [1, 0, 0, 0]);
     } finally {
       workers.close();
     }
   });
 
-  it('a worker that is killed is replaced, and whoever used it is told', async () => {
-    const { log, next } = logWith();
-    const workers = await MediaWorkers.start({ ...settings, workers: 1 }, log);
+  it('a worker tells its processor time and memory; one whose consumers reach the limit is full', async () => {
+    const workers = await MediaWorkers.start({ ...settings, consumersPerWorker: 1 }, silent);
+    try {
+      await until('both are sampled', 5_000, () =>
+        workers.loads().every(({ rssBytes, cpuSeconds }) => rssBytes > 1_000_000 && cpuSeconds > 0),
+      );
+      assert.equal(workers.full, false);
+      for (const index of [0, 1]) {
+        const { router, server } = await workers.createRouter(index);
+        const transport = await router.createWebRtcTransport({ webRtcServer: server });
+        const { id } = await transport.produce({ kind: 'audio', rtpParameters: rtpParametersOf(speech, 1) });
+        await transport.consume({ producerId: id, rtpCapabilities: receiverCapabilities });
+        assert.equal(workers.full, index === 1);
+      }
+    } finally {
+      workers.close();
+    }
+  });
+
+  it('a worker that is killed is replaced, and its processor time stays counted', async () => {
+    const workers = await MediaWorkers.start({ ...settings, workers: 1 }, silent);
     try {
       const [pid] = workers.pids;
       assert.ok(pid !== undefined);
-      const died = new Promise<void>(
-        (resolve) => void workers.createRouter(resolve).then(() => process.kill(pid, 'SIGKILL')),
-      );
-      const started = next('worker.started');
-      await died;
-      await started;
-      // `worker.started` is logged just before the worker is taken into service.
-      await new Promise(setImmediate);
+      await until('it is sampled', 5_000, () => (workers.loads()[0]?.cpuSeconds ?? 0) > 0);
+      const spent = workers.loads()[0]?.cpuSeconds ?? 0;
+      const { router } = await workers.createRouter(0);
+      const replaced = new Promise<void>((resolve) => void workers.onReplaced(resolve));
+      const ended = once(router, 'workerclose').then(async () => {
+        assert.equal(workers.alive, 0, 'who is told asks for no router of a dead worker');
+        assert.equal(await codeOf(workers.createRouter(0)), 'worker_died');
+      });
+      process.kill(pid, 'SIGKILL');
+      await ended;
+      await replaced;
       assert.equal(workers.alive, 1);
       assert.notEqual(workers.pids[0], pid);
       assert.equal(processLives(pid), false);
-      const { router } = await workers.createRouter(() => undefined);
-      assert.equal(router.closed, false);
+      assert.ok((workers.loads()[0]?.cpuSeconds ?? 0) >= spent);
+      assert.equal((await workers.createRouter(0)).router.closed, false);
     } finally {
       workers.close();
     }
@@ -89,7 +108,7 @@ describe('media workers', () => {
   it('a port that is taken fails the start, and no process stays', async () => {
     const first = await MediaWorkers.start({ ...settings, workers: 1 }, silent);
     try {
-      const { server } = await first.createRouter(() => undefined);
+      const { server } = await first.createRouter(0);
       const dump = await server.dump();
       const port = dump.udpSockets[0]?.port;
       assert.ok(port !== undefined);
