@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { createCounts, joinStages } from '../../src/observe/counts.ts';
 import { createMetrics, metricsPrefix } from '../../src/observe/metrics.ts';
 import type { Metrics } from '../../src/observe/metrics.ts';
+import { Scrape } from '../../src/observe/scrape.ts';
+import { meetingState, serverState } from './serverState.ts';
 
 const documentation = readFileSync(new URL('../../src/observe/METRICS.md', import.meta.url), 'utf8');
 
@@ -36,22 +39,34 @@ const exported = (metrics: Metrics): Row[] =>
 
 const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : 1);
 
-/** Every series once, so that nothing is left out of what is checked for having no value yet. */
-const setAll = (metrics: Metrics): void => {
-  metrics.meetings.set({ kind: 'interactive' }, 1);
-  metrics.participants.set({ role: 'host' }, 2);
-  metrics.joins.inc({ result: 'ok' });
-  metrics.joinSeconds.observe(0.02);
-  metrics.departures.inc({ cause: 'left' });
-  metrics.rekeySeconds.observe({ trigger: 'join' }, 0.02);
-  metrics.exposureSeconds.observe(0.1);
-  metrics.epochsMinted.inc({ trigger: 'join' });
-  metrics.custodianSlots.set({ state: 'used' }, 3);
-  metrics.custodianRestarts.inc();
-  metrics.ledgerFailures.inc();
-  metrics.signalingErrors.inc({ code: 'malformed' });
+/** Everything happens once, so that nothing is left out of what is checked for having no value yet. */
+const fill = (metrics: Metrics): void => {
+  const counts = createCounts(metrics);
+  counts.joinEnded('ok', 20);
+  for (const stage of joinStages) counts.joinStage(stage, 5);
+  counts.departed('left');
+  counts.resumed('ok');
+  counts.minted('join');
+  counts.activated('join', 20);
+  counts.acknowledged(8);
+  counts.exposure(100);
+  counts.recovered(900);
+  counts.readmitted('renewal');
+  counts.custodianLost();
+  counts.ledgerFailed();
+  counts.handshake('ok', 3);
+  counts.mediaMoved();
+  counts.packets({ received: 100, lostIn: 1, sent: 900, lostOut: 2 });
+  counts.inspected(10, 1);
+  counts.senderRefused('malformed');
+  counts.hopReported({ srtpCipher: 'AEAD_AES_256_GCM', dtlsCipher: null, tlsVersion: 'FEFD' });
+  counts.framesDropped({ badTag: 1 });
+  counts.signalingError('malformed');
+  counts.rosterNotices(1_000);
+  counts.resynchronised();
   metrics.httpRequests.inc({ route: '/healthz', method: 'GET', status: 200 });
   metrics.httpSeconds.observe({ route: '/healthz' }, 0.001);
+  new Scrape(metrics, { largeMeeting: 500, largeMeetings: 20 }).set(serverState({ busy: ['joins'] }));
 };
 
 test('METRICS.md lists what is exported: names, types, labels and meanings', () => {
@@ -74,13 +89,37 @@ test('METRICS.md explains every label of our own metrics', () => {
 
 test('every name has the prefix, and promtool finds nothing to say about the output', async () => {
   const metrics = createMetrics({ version: '1.2.3' });
-  setAll(metrics);
+  fill(metrics);
   const text = await metrics.expose();
   for (const [, name = ''] of text.matchAll(/^# TYPE (\S+)/gm))
     assert.ok(name.startsWith(metricsPrefix), name);
   const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
   assert.equal(`${checked.stdout}${checked.stderr}`, '');
   assert.equal(checked.status, 0);
+});
+
+test('whatever is exported is counted by an event or set at a scrape: none stays without a value', async () => {
+  const metrics = createMetrics({ version: '1.2.3', process: false });
+  fill(metrics);
+  const lines = (await metrics.expose()).split('\n');
+  for (const { name } of metrics.describe()) {
+    const values = lines.filter(
+      (line) => /^\w+/.exec(line)?.[0].replace(/_(count|sum|bucket)$/, '') === name,
+    );
+    assert.ok(
+      values.some((line) => !line.endsWith(' 0')),
+      name,
+    );
+  }
+});
+
+test("a meeting's id that a caller chose cannot break out of its label", async () => {
+  const metrics = createMetrics({ version: '1.2.3', process: false });
+  const id = 'x"} 1\nlatchkey_forged 1\n#\\';
+  new Scrape(metrics, { largeMeeting: 500, largeMeetings: 20 }).set(
+    serverState({ meetings: [meetingState({ id })] }),
+  );
+  assert.doesNotMatch(await metrics.expose(), /^latchkey_forged/m);
 });
 
 test('promtool does object to a bad name: the check can fail', () => {
