@@ -2,8 +2,10 @@
 
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { ensureApiSecret, ensureTokenKey } from './auth/secrets.ts';
+import { ensureApiSecret, ensureTokenKey, readTurnSecret } from './auth/secrets.ts';
 import { TokenService } from './auth/tokens.ts';
+import { TurnCredentials } from './auth/turnCredentials.ts';
+import { Collector } from './collect.ts';
 import { packageFolder, packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
 import { ensureDataFolder } from './config/secretFile.ts';
@@ -17,10 +19,14 @@ import { TapLimit } from './media/tapLimit.ts';
 import { MediaWorkers } from './media/workers.ts';
 import { MeetingDirectory } from './meeting/directory.ts';
 import { LedgerStore } from './meeting/ledgerStore.ts';
-import type { MeetingEvents } from './meeting/meetingContext.ts';
+import { ClientReports } from './observe/clientReports.ts';
+import { createCounts } from './observe/counts.ts';
+import type { Counts } from './observe/counts.ts';
+import { EventLoopDelay } from './observe/eventLoop.ts';
 import { createMetrics } from './observe/metrics.ts';
-import type { Metrics } from './observe/metrics.ts';
+import { Scrape } from './observe/scrape.ts';
 import type { Secret } from './observe/secret.ts';
+import { JoinGate } from './signaling/joinGate.ts';
 import { SignalingServer } from './signaling/signalingServer.ts';
 
 export interface RunningServer {
@@ -84,9 +90,12 @@ const start = async (
   if (api.created) options.onNewApiSecret?.(api.secret);
   const tokens = new TokenService(ensureTokenKey(data), config.tokens);
   const metrics = createMetrics({ version: packageVersion });
+  const counts = createCounts(metrics);
+  const loop = new EventLoopDelay();
+  undoing.add(() => loop.close());
 
   // Before whatever writes into it, so that it is closed after that.
-  const ledgers = startLedgers(config, data, { metrics, log });
+  const ledgers = startLedgers(config, data, { counts, log });
   undoing.add(() => ledgers.close());
   const keeper = await startKeys(config, data, log);
   undoing.add(() => keeper.close());
@@ -102,10 +111,9 @@ const start = async (
       ledgers,
       workers,
       tapLimit: new TapLimit(),
-      mediaLimits: config.media,
-      maxParticipants: config.limits.participantsPerMeeting,
+      mediaLimits: { ...config.media, egressBitrate: config.limits.egressBitratePerMeeting },
       log,
-      events: countMeetings(metrics),
+      events: counts,
       nowMs: () => performance.now(),
     },
     {
@@ -114,18 +122,32 @@ const start = async (
         broadcast: config.keys.broadcastJoinPolicy,
       },
       timers: config.timers,
+      limits: {
+        participants: config.limits.participantsPerMeeting,
+        stage: config.limits.stagePerMeeting,
+      },
     },
     { maxMeetings: config.limits.meetings, idleMs: idleMeetingMs, onEnded: (id) => tokens.forgetMeeting(id) },
   );
   keeper.onLost = () => {
     custodians++;
-    metrics.custodianRestarts.inc();
+    counts.custodianLost();
     directory.custodianLost();
   };
   keeper.onReplaced = () => directory.custodianBack();
-  const signaling = openSignaling(config, { tokens, directory, metrics, log });
+  const gate = new JoinGate({
+    atOnce: config.limits.joinsAtOnce,
+    waiting: config.limits.joinsWaiting,
+    full: () => {
+      if (workers.full) return 'workers';
+      return loop.delay.p99Ms > config.limits.eventLoopDelayMs ? 'eventLoop' : null;
+    },
+  });
+  const signaling = openSignaling(config, { tokens, directory, gate, counts, log });
   let draining = false;
-  metrics.onScrape(() => collect(metrics, { keeper, workers, directory, signaling }));
+  const scrape = new Scrape(metrics, config.metrics);
+  const collector = new Collector({ keeper, workers, directory, signaling, gate }, counts);
+  metrics.onScrape(async () => scrape.set(await collector.state()));
 
   const expectedWorkers = workers.alive;
   const app = createApp({
@@ -196,14 +218,14 @@ const startKeys = async (config: Config, data: string, log: Logger): Promise<Cus
 const startLedgers = (
   config: Config,
   data: string,
-  { metrics, log }: { metrics: Metrics; log: Logger },
+  { counts, log }: { counts: Counts; log: Logger },
 ): LedgerStore =>
   new LedgerStore({
     folder: resolve(data, 'ledgers'),
     keepDays: config.ledger.keepDays,
     now: () => Date.now(),
     onFailed: (error) => {
-      metrics.ledgerFailures.inc();
+      counts.ledgerFailed();
       log.error(
         { event: 'ledger.failed', code: error.code, err: error },
         'a ledger is not kept as it should be',
@@ -221,41 +243,36 @@ const endLedgers = async (ledgers: LedgerStore, log: Logger): Promise<void> => {
   await ledgers.noneRuns();
 };
 
-const startMedia = ({ media }: Config, log: Logger): Promise<MediaWorkers> =>
-  MediaWorkers.start({ ...media, workerBin: media.workerBinary }, log);
-
-const countMeetings = (metrics: Metrics): MeetingEvents => ({
-  minted: (trigger) => metrics.epochsMinted.inc({ trigger }),
-  activated: (trigger, ms) => metrics.rekeySeconds.observe({ trigger }, ms / 1_000),
-  exposure: (ms) => metrics.exposureSeconds.observe(ms / 1_000),
-  departed: (cause) => metrics.departures.inc({ cause }),
-  recovered: (ms) => metrics.recoverySeconds.observe(ms / 1_000),
-  resumed: (result) => metrics.resumes.inc({ result }),
-  readmitted: (reason) => metrics.readmissions.inc({ reason }),
-  inspected: (frames, outOfOrder) => {
-    metrics.framesInspected.inc({ result: 'inOrder' }, frames - outOfOrder);
-    metrics.framesInspected.inc({ result: 'outOfOrder' }, outOfOrder);
-  },
-  senderRefused: (kind) => metrics.sendersRefused.inc({ kind }),
-});
+const startMedia = ({ media, limits }: Config, log: Logger): Promise<MediaWorkers> => {
+  const { workerLoad, consumersPerWorker } = limits;
+  return MediaWorkers.start({ ...media, workerBin: media.workerBinary, workerLoad, consumersPerWorker }, log);
+};
 
 const openSignaling = (
-  { limits, timers }: Config,
+  { limits, timers, turn }: Config,
   {
     tokens,
     directory,
-    metrics,
+    gate,
+    counts,
     log,
-  }: { tokens: TokenService; directory: MeetingDirectory; metrics: Metrics; log: Logger },
-): SignalingServer =>
-  new SignalingServer({
+  }: {
+    tokens: TokenService;
+    directory: MeetingDirectory;
+    gate: JoinGate;
+    counts: Counts;
+    log: Logger;
+  },
+): SignalingServer => {
+  const credentials = new TurnCredentials({ ...turn, secret: readTurnSecret(turn) });
+  return new SignalingServer({
     context: {
       tokens,
       directory,
-      onJoin: (result, ms) => {
-        metrics.joins.inc({ result });
-        if (result === 'ok') metrics.joinSeconds.observe(ms / 1_000);
-      },
+      gate,
+      iceServers: (participantId) => credentials.issue(participantId),
+      events: counts,
+      createReports: () => new ClientReports(counts),
     },
     limits: {
       messagesPerSecond: limits.messagesPerSecond,
@@ -265,35 +282,6 @@ const openSignaling = (
       maxConnections: limits.connections,
     },
     log,
-    onError: (code) => metrics.signalingErrors.inc({ code }),
+    onError: (code) => counts.signalingError(code),
   });
-
-const collect = async (
-  metrics: Metrics,
-  parts: {
-    keeper: CustodianKeeper;
-    workers: MediaWorkers;
-    directory: MeetingDirectory;
-    signaling: SignalingServer;
-  },
-): Promise<void> => {
-  const census = parts.directory.census();
-  for (const [kind, count] of Object.entries(census.meetings)) metrics.meetings.set({ kind }, count);
-  for (const [role, count] of Object.entries(census.participants)) metrics.participants.set({ role }, count);
-  metrics.epochsHeld.set(census.epochsHeld);
-  metrics.lagging.set(census.lagging);
-  metrics.paused.set(census.paused);
-  metrics.workers.set(parts.workers.alive);
-  metrics.sockets.set(parts.signaling.connections);
-  metrics.custodianUp.set(parts.keeper.up ? 1 : 0);
-  if (!parts.keeper.up) return;
-  try {
-    const { slotsUsed, slotsTotal } = await parts.keeper.current().statistics();
-    metrics.custodianSlots.set({ state: 'used' }, slotsUsed);
-    metrics.custodianSlots.set({ state: 'free' }, slotsTotal - slotsUsed);
-  } catch (thrown) {
-    // Lost while it was asked: the next scrape says so.
-    metrics.custodianUp.set(0);
-    if (parts.keeper.up) throw thrown;
-  }
 };

@@ -1,4 +1,4 @@
-// The two secrets that HTTP and tokens rest on: where they come from, and the files that keep them.
+// The secrets that HTTP, tokens and TURN rest on: where they come from, and the files that keep them.
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ export const tokenKeyFile = 'token-key';
 
 const randomText = (): string => toBase64Url(randomBytes(32));
 
+/** A secret that is given, or in a file. */
 export interface ApiSettings {
   readonly secret: Secret | undefined;
   readonly secretFile: string | undefined;
@@ -38,6 +39,10 @@ export const ensureApiSecret = (
   }
   return found;
 };
+
+/** Null where there is none. */
+export const readTurnSecret = ({ secret, secretFile }: ApiSettings): Secret | null =>
+  secret ?? (secretFile === undefined ? null : readSecretFile(secretFile));
 
 export const ensureTokenKey = (dataFolder: string): Secret => {
   const file = join(dataFolder, tokenKeyFile);

@@ -88,6 +88,15 @@ export const networks = () =>
     'a list of IP addresses, networks as 10.0.0.0/8, loopback, linklocal or uniquelocal',
   );
 
+/** RFC 7064, RFC 7065; no user, no path. */
+const iceUrl = /^(?:stuns?|turns?):[\w.-]{1,253}(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?$/;
+
+export const iceUrls = () =>
+  leaf(
+    z.array(z.string().regex(iceUrl)).max(8),
+    'a list of URLs as turn:turn.example.org:3478?transport=udp, turns:… or stun:…',
+  );
+
 /** Characters of the shortest secret that is taken: of 64 letters and digits, 192 bits. */
 export const shortestSecret = 32;
 

@@ -10,6 +10,7 @@ import {
   autoFlag,
   flag,
   host,
+  iceUrls,
   ipAddress,
   networks,
   optionalHost,
@@ -52,6 +53,10 @@ export const configShape = z.strictObject({
   api: z.strictObject({ secret: optionalSecret(), secretFile: optionalPath(), pageOverLoopback: flag() }),
   data: z.strictObject({ directory: path() }),
   ledger: z.strictObject({ keepDays: wholeNumber(1, 36_500) }),
+  metrics: z.strictObject({
+    largeMeeting: wholeNumber(1, 100_000),
+    largeMeetings: wholeNumber(0, 1_000),
+  }),
   log: z.strictObject({ level: word(...logLevels), pretty: autoFlag() }),
   tokens: z.strictObject({
     defaultTtlSeconds: wholeNumber(1, 31_536_000),
@@ -60,9 +65,16 @@ export const configShape = z.strictObject({
   limits: z.strictObject({
     meetings: wholeNumber(1, 100_000),
     participantsPerMeeting: wholeNumber(1, 100_000),
+    stagePerMeeting: wholeNumber(1, 100_000),
     connections: wholeNumber(1, 1_000_000),
+    joinsAtOnce: wholeNumber(1, 10_000),
+    joinsWaiting: wholeNumber(1, 100_000),
+    eventLoopDelayMs: wholeNumber(10, 60_000),
     messagesPerSecond: wholeNumber(1, 100_000),
     socketQueueBytes: wholeNumber(65_536, 256 * mebibyte),
+    workerLoad: wholeNumber(1, 100),
+    consumersPerWorker: wholeNumber(1, 1_000_000),
+    egressBitratePerMeeting: wholeNumber(100_000, 1_000 * gigabit),
   }),
   media: z.strictObject({
     workers: wholeNumber(0, 256),
@@ -73,6 +85,14 @@ export const configShape = z.strictObject({
     maxIncomingBitrate: wholeNumber(10_000, gigabit),
     initialOutgoingBitrate: wholeNumber(10_000, gigabit),
     keyFrameRequestDelayMs: wholeNumber(0, 60_000),
+    loudestFrom: wholeNumber(1, 100_000),
+    loudest: wholeNumber(1, 100),
+  }),
+  turn: z.strictObject({
+    urls: iceUrls(),
+    secret: optionalSecret(),
+    secretFile: optionalPath(),
+    ttlSeconds: wholeNumber(60, 604_800),
   }),
   keys: z.strictObject({
     interactiveJoinPolicy: word(...joinPolicies),
@@ -100,6 +120,17 @@ const rules: readonly {
     path: 'api.secret',
     broken: ({ api }) => api.secret !== undefined && api.secretFile !== undefined,
     allowed: 'either secret or secretFile is set',
+  },
+  {
+    path: 'turn.secret',
+    broken: ({ turn }) => turn.secret !== undefined && turn.secretFile !== undefined,
+    allowed: 'either secret or secretFile is set',
+  },
+  {
+    path: 'turn.urls',
+    broken: ({ turn: { urls, secret, secretFile } }) =>
+      urls.some((url) => url.startsWith('turn')) && secret === undefined && secretFile === undefined,
+    allowed: 'set together with turn.secret or turn.secretFile, which the TURN server has too',
   },
   {
     path: 'tokens.defaultTtlSeconds',

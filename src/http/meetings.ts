@@ -22,12 +22,19 @@ export interface MeetingSummary {
   readonly settings: Required<MeetingSettings>;
 }
 
-/** How a meeting is keyed, where it is not as the server's settings have it. Times in milliseconds. */
+/** What a meeting has of its own, where it is not as the server's settings have it. Times in milliseconds. */
 export interface MeetingSettings {
   readonly joinPolicy?: JoinPolicy | undefined;
   readonly freshForMs?: number | undefined;
   readonly intervalMs?: number | undefined;
   readonly renewalIntervalMs?: number | undefined;
+  /** At most so many are present, or send, at a time. */
+  readonly participants?: number | undefined;
+  readonly stage?: number | undefined;
+  /** Whoever is no host waits until one lets it in. */
+  readonly lobby?: boolean | undefined;
+  /** Viewers wait until a host goes live. */
+  readonly backstage?: boolean | undefined;
 }
 
 /** What HTTP needs of the meetings. Ids are random and never given twice: tokens rest on that. */
@@ -64,6 +71,10 @@ const meetingRequest = z.strictObject({
       freshForMs: ms(1, dayMs),
       intervalMs: ms(1_000, dayMs),
       renewalIntervalMs: ms(1_000, dayMs),
+      participants: z.int().min(1).optional(),
+      stage: z.int().min(1).optional(),
+      lobby: z.boolean().optional(),
+      backstage: z.boolean().optional(),
     })
     .optional(),
 });

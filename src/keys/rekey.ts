@@ -190,6 +190,8 @@ export class RekeyMachine {
     switch (input.kind) {
       case 'join':
         return this.#join(input.lease, input.stage);
+      case 'stage':
+        return this.#stage(input.lease, input.stage);
       case 'minted':
         return this.#minted(input.epoch, input.fingerprint);
       case 'shared':
@@ -228,6 +230,11 @@ export class RekeyMachine {
     // Admitted by a custodian that is gone: asked anew with everybody.
     if (this.#mints.custodian === 'lost') return;
     this.#pending.join(lease, this.#nowMs + this.#timers.joinWindowMs);
+  }
+
+  #stage(lease: Lease, stage: boolean): void {
+    const member = this.#members.get(lease);
+    if (member !== undefined) member.stage = stage;
   }
 
   #depart(lease: Lease, cause: DepartureCause): void {

@@ -5,6 +5,8 @@ import type { DepartureCause, EpochId, Lease, ReadmissionReason, Trigger } from 
 export type RekeyInput =
   /** Admitted; waits for its first epoch. `stage`: its role may produce. */
   | { readonly kind: 'join'; readonly lease: Lease; readonly stage: boolean }
+  /** Its role may produce now, or may not any more: how long its going may be gathered for. */
+  | { readonly kind: 'stage'; readonly lease: Lease; readonly stage: boolean }
   /** Its transports are cut already. A lease that is not (or no longer) here is ignored: the first cause counts. */
   | { readonly kind: 'depart'; readonly lease: Lease; readonly cause: DepartureCause }
   /** The custodian answered the one `mint` in flight, and its messages were handed to every socket. 16 bytes of fingerprint. */

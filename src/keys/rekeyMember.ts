@@ -7,7 +7,7 @@ export interface RekeyMember {
   /** Changes when it is admitted anew, with the mint that moves it. */
   lease: Lease;
   /** Its role may produce. */
-  readonly stage: boolean;
+  stage: boolean;
   /** Its leaf is in the custodian's tree: the next rekey is sealed to it. */
   inTree: boolean;
   /** It was given an epoch's key at least once: its going takes a rekey. */

@@ -2,11 +2,11 @@
 // are all that has to be carried over, and nothing of it is secret.
 
 import type { Continuation } from '../custodian/custodian.ts';
-import { LatchkeyError } from '../protocol/errors.ts';
-import type { Lease } from '../protocol/names.ts';
+import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
+import type { EndReason, Lease } from '../protocol/names.ts';
 import type { Member } from './member.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
-import type { LedgerHead } from './meetingLedger.ts';
+import type { MeetingLedger } from './meetingLedger.ts';
 
 export interface Admitted {
   readonly admission: Uint8Array;
@@ -90,9 +90,31 @@ export class Custody {
     return true;
   }
 
-  /** Everything is wiped. The signature of the ledger's end, 64 bytes. */
-  async end(ledger: LedgerHead): Promise<Uint8Array> {
-    return await this.#context.custodian().closeMeeting({ meeting: this.#meeting.id, ledger });
+  /** Admitted, and nobody is here to use it. */
+  async withdraw(lease: Lease): Promise<void> {
+    try {
+      await this.#context.custodian().withdraw({ meeting: this.#meeting.id, leases: [lease] });
+    } catch (thrown) {
+      if (toLatchkeyError(thrown).code === 'custodian_lost') return;
+      const { log } = this.#context;
+      const said = { event: 'admission.not_withdrawn', meeting: this.#meeting.id, lease, err: thrown };
+      log.warn(said, 'an unused admission was not withdrawn');
+    }
+  }
+
+  /** Everything is wiped, and the ledger signed and closed. */
+  async conclude(ledger: Pick<MeetingLedger, 'end' | 'close'>, reason: EndReason): Promise<void> {
+    const meeting = this.#meeting.id;
+    const head = ledger.end(reason);
+    let signature: Uint8Array | null = null;
+    try {
+      signature = await this.#context.custodian().closeMeeting({ meeting, ledger: head });
+    } catch (thrown) {
+      // Lost custodians hold nothing any more, and sign nothing.
+      const said = { event: 'custodian.close_failed', meeting, err: thrown };
+      this.#context.log.warn(said, 'the custodian did not close it');
+    }
+    ledger.close(signature);
   }
 }
 

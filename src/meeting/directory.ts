@@ -5,9 +5,10 @@ import type { EndReason, JoinPolicy, MeetingKind, Role } from '../protocol/names
 import { newMeetingId } from './identifiers.ts';
 import type { Incarnation } from './incarnation.ts';
 import { Meeting } from './meeting.ts';
-import type { MeetingContext, MeetingSettings } from './meetingContext.ts';
+import type { MeetingContext, MeetingDescription, MeetingLimits, MeetingSettings } from './meetingContext.ts';
 import { outlivesInterval } from '../protocol/timers.ts';
 import type { Timers } from '../protocol/timers.ts';
+import type { MeetingState } from '../observe/scrape.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 
 export interface DirectoryLimits {
@@ -20,6 +21,7 @@ export interface DirectoryLimits {
 export interface MeetingDefaults {
   readonly joinPolicy: Readonly<Record<MeetingKind, JoinPolicy>>;
   readonly timers: Timers;
+  readonly limits: MeetingLimits;
 }
 
 /** What a meeting has of its own; the server's where it does not say. */
@@ -38,15 +40,7 @@ export interface ParticipantDescription {
   readonly away: boolean;
 }
 
-export interface Census {
-  /** Meetings with somebody in them, by kind. */
-  readonly meetings: Record<MeetingKind, number>;
-  readonly participants: Record<Role, number>;
-  /** Epochs of running meetings that are not retired. */
-  readonly epochsHeld: number;
-  readonly lagging: number;
-  readonly paused: number;
-}
+const noCounts = { epochsHeld: 0, lagging: 0, paused: 0 };
 
 export class MeetingDirectory {
   readonly #context: MeetingContext;
@@ -69,7 +63,7 @@ export class MeetingDirectory {
     if (this.#meetings.size >= this.#limits.maxMeetings) this.#forgetIdle();
     if (this.#meetings.size >= this.#limits.maxMeetings) throw new LatchkeyError('too_many_meetings');
     const meeting = new Meeting(
-      { id: newMeetingId(), kind, name, ...this.#keying(kind, settings) },
+      { id: newMeetingId(), kind, name, ...this.#keying(kind, settings), ...this.#entrance(kind, settings) },
       this.#context,
     );
     this.#meetings.set(meeting.id, meeting);
@@ -90,6 +84,28 @@ export class MeetingDirectory {
       throw new LatchkeyError('malformed', 'intervalMs is longer than an epoch may live');
     }
     return { joinPolicy: own.joinPolicy ?? joinPolicy[kind], timers: merged };
+  }
+
+  /** A broadcast has a stage of so many; in an interactive meeting all may speak. @throws LatchkeyError `malformed` for more than is allowed. */
+  #entrance(
+    kind: MeetingKind,
+    { participants, stage, lobby = false, backstage = false }: OwnSettings,
+  ): Pick<MeetingDescription, 'limits' | 'door'> {
+    const { limits } = this.#defaults;
+    const most = {
+      participants: limits.participants,
+      stage: kind === 'broadcast' ? limits.stage : limits.participants,
+    };
+    for (const [name, given] of Object.entries({ participants, stage }) as [keyof MeetingLimits, number?][]) {
+      if (given === undefined || given <= most[name]) continue;
+      throw new LatchkeyError('malformed', `settings.${name}: this server allows ${most[name]}`);
+    }
+    const present = participants ?? most.participants;
+    const sending = stage ?? Math.min(present, most.stage);
+    return {
+      limits: { participants: present, stage: sending },
+      door: { locked: false, lobby, live: !backstage },
+    };
   }
 
   participants(id: string): readonly ParticipantDescription[] {
@@ -145,24 +161,17 @@ export class MeetingDirectory {
     for (const meeting of this.#meetings.values()) void meeting.incarnation?.custodianBack();
   }
 
-  census(): Census {
-    const census = {
-      meetings: { interactive: 0, broadcast: 0 },
-      participants: { host: 0, presenter: 0, viewer: 0 },
-      epochsHeld: 0,
-      lagging: 0,
-      paused: 0,
-    };
-    for (const { description, incarnation } of this.#meetings.values()) {
-      if (incarnation === null) continue;
-      incarnation.senders.report();
-      census.meetings[description.kind]++;
-      for (const { role } of incarnation.members) census.participants[role]++;
-      census.epochsHeld += incarnation.rekeyCounts.epochsHeld;
-      census.lagging += incarnation.rekeyCounts.lagging;
-      census.paused += incarnation.rekeyCounts.paused;
-    }
-    return census;
+  /** What there is to see of each. */
+  states(): MeetingState[] {
+    return this.list().flatMap(({ id, kind, door, incarnation }) => {
+      if (incarnation === null && door.waiting === 0) return [];
+      incarnation?.senders.report();
+      const participants = { host: 0, presenter: 0, viewer: 0 };
+      for (const { role } of incarnation?.members ?? []) participants[role]++;
+      const { epochsHeld, lagging, paused } = incarnation?.rekeyCounts ?? noCounts;
+      const epoch = incarnation?.epochInUse ?? null;
+      return { id, kind, participants, waiting: door.waitingFor, epoch, epochsHeld, lagging, paused };
+    });
   }
 
   #end(meeting: Meeting, reason: EndReason): void {

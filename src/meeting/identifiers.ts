@@ -6,3 +6,4 @@ const random = (): string => randomBytes(16).toString('base64url');
 
 export const newMeetingId = random;
 export const newParticipantId = random;
+export const newWaitingId = random;

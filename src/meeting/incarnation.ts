@@ -7,21 +7,25 @@ import { MediaRoom } from '../media/room.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import { epochId } from '../protocol/names.ts';
 import type { DepartureCause, EndReason, EpochId, Role } from '../protocol/names.ts';
-import type { Answer, Ask, NoticeData, ServerNotice } from '../protocol/signaling.ts';
+import type { Answer, Ask } from '../protocol/signaling.ts';
+import { Audience } from './audience.ts';
+import { Controls } from './controls.ts';
 import { Custody } from './custody.ts';
 import type { Admitted } from './custody.ts';
+import type { Door } from './door.ts';
 import { newParticipantId } from './identifiers.ts';
 import { MeetingLedger } from './meetingLedger.ts';
-import { describeProducer, MeetingMedia } from './meetingMedia.ts';
-import { describeMember, encodeNotice } from './member.ts';
+import { MeetingMedia } from './meetingMedia.ts';
+import { newMember } from './member.ts';
 import type { Member, Outlet } from './member.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 import { Rekeying } from './rekeying.ts';
 import { Resumption } from './resumption.ts';
-import { Senders, watchedBy } from './senders.ts';
+import { roomEvents } from './roomEvents.ts';
+import type { EncodedRoster } from './rosterFeed.ts';
+import { Senders } from './senders.ts';
 import type { RekeyCounts } from './rekeying.ts';
 
 export interface JoinRequest {
@@ -32,9 +36,18 @@ export interface JoinRequest {
   readonly outlet: Outlet;
 }
 
+export interface IncarnationEnds {
+  readonly door: Door;
+  /** Called once, when the incarnation ended by itself. */
+  readonly onEmpty: () => void;
+}
+
 export class Incarnation {
   readonly media: MeetingMedia;
   readonly senders: Senders;
+  readonly controls: Controls;
+  readonly audience: Audience;
+  readonly #door: Door;
   readonly #meeting: MeetingDescription;
   readonly #context: MeetingContext;
   readonly #custody: Custody;
@@ -54,14 +67,16 @@ export class Incarnation {
     context: MeetingContext,
     custody: Custody,
     room: MediaRoom,
-    onEmpty: () => void,
+    { door, onEmpty }: IncarnationEnds,
   ) {
     this.#meeting = meeting;
     this.#context = context;
     this.#custody = custody;
     this.#room = room;
+    this.#door = door;
     this.#onEmpty = onEmpty;
     this.#log = context.log.child({ meeting: meeting.id });
+    this.audience = new Audience({ context, log: this.#log, members: this.#members, door });
     this.#ledger = new MeetingLedger({
       incarnation: custody.incarnation,
       meeting: meeting.id,
@@ -77,6 +92,9 @@ export class Incarnation {
       context,
       log: this.#log,
       ledger: this.#ledger,
+      roster: this.audience.roster,
+      withdraw: (lease) => void custody.withdraw(lease),
+      onStarted: (member) => this.#stage(member, 'activation'),
       onFailed: (code) => this.close('failed', code),
       onRetired: (epoch) => room.retired(epoch),
     });
@@ -101,26 +119,32 @@ export class Incarnation {
       meeting: meeting.id,
       custodian: () => context.custodian(),
       members: this.#members,
-      tell: (notice, data, except) => this.broadcast(notice, data, except),
+      roster: this.audience.roster,
+      mostOnStage: meeting.limits.stage,
       onSends: (member, sends) => this.#rekeying.sends(member, sends),
+    });
+    this.controls = new Controls({
+      log: this.#log,
+      members: this.#members,
+      audience: this.audience,
+      door,
+      rekeying: this.#rekeying,
+      evict: (member) => this.depart(member, 'evicted'),
     });
   }
 
-  /** `onEmpty` is called once, when the incarnation ended by itself. */
   static async start(
     meeting: MeetingDescription,
     context: MeetingContext,
-    onEmpty: () => void,
+    ends: IncarnationEnds,
   ): Promise<Incarnation> {
     let started: Incarnation | null = null;
-    const room = await MediaRoom.open(context.workers, context.mediaLimits, {
-      onSpeakers: (participantIds) => started?.broadcast('speakers', { participantIds }),
-      onDied: () => started?.close('failed', 'worker_died'),
-      watch: watchedBy(context, () => started?.senders ?? null),
-    });
+    const log = context.log.child({ meeting: meeting.id });
+    const events = roomEvents(context, log, () => started);
+    const room = await MediaRoom.open(context.workers, context.mediaLimits, events);
     try {
       const custody = await Custody.begin(meeting, context);
-      started = new Incarnation(meeting, context, custody, room, onEmpty);
+      started = new Incarnation(meeting, context, custody, room, ends);
     } catch (thrown) {
       room.close();
       throw thrown;
@@ -137,12 +161,12 @@ export class Incarnation {
     return [...this.#members.values()];
   }
 
-  get size(): number {
-    return this.#members.size + this.#joining;
+  member(participantId: string): Member | undefined {
+    return this.#members.get(participantId);
   }
 
-  get epoch(): EpochId | null {
-    return this.#rekeying.epoch;
+  get epochInUse(): Rekeying['epochInUse'] {
+    return this.#rekeying.epochInUse;
   }
 
   get rekeyCounts(): RekeyCounts {
@@ -158,26 +182,19 @@ export class Incarnation {
       const participantId = newParticipantId();
       const { name, role, tokenId, publicKey, outlet } = request;
       const { admission, lease, custodian } = await this.#admit({ participantId, role, tokenId }, publicKey);
-      const member: Member = {
+      const media = this.#room.addParticipant(participantId);
+      const member = newMember({
         participantId,
         name,
         role,
         tokenId,
         outlet,
         lease,
-        leases: [{ lease, from: epochId(0), until: null }],
         admission,
         custodian,
-        media: this.#room.addParticipant(participantId),
-        entered: false,
-        keyed: false,
-        acknowledged: -1,
-        givenThrough: null,
-        welcome: null,
-        nextLease: null,
-        readmit: null,
-        away: null,
-      };
+        media,
+      });
+      member.media.onConnected = () => this.#stage(member, 'transport');
       member.media.onClosedByPeer = () => this.depart(member, 'left');
       this.#members.set(participantId, member);
       return member;
@@ -187,41 +204,40 @@ export class Incarnation {
     }
   }
 
+  #stage(member: Member, stage: 'transport' | 'activation'): void {
+    this.#context.events.joinStage(stage, this.#context.nowMs() - member.enteredAtMs);
+  }
+
   async #admit(who: Parameters<Custody['admit']>[0], publicKey: Uint8Array): Promise<Admitted> {
     const admitted = await this.#custody.admit(who, publicKey);
     if (this.#closed) throw new LatchkeyError('meeting_ended');
     return admitted;
   }
 
-  describeFor(member: Member): Omit<Answer<'join'>, 'protocol' | 'keying' | 'timers'> {
+  /** With the roster, what a join is answered with. */
+  describeFor(
+    member: Member,
+  ): Omit<Answer<'join'>, 'protocol' | 'keying' | 'timers' | 'iceServers' | keyof EncodedRoster> {
+    const { id, kind, name } = this.#meeting;
     return {
-      meeting: {
-        id: this.#meeting.id,
-        kind: this.#meeting.kind,
-        ...(this.#meeting.name === undefined ? {} : { name: this.#meeting.name }),
-      },
+      meeting: { id, kind, ...(name === undefined ? {} : { name }) },
+      door: this.#door.state,
       participantId: member.participantId,
       name: member.name,
       role: member.role,
       admission: toBase64Url(member.admission),
       routerRtpCapabilities: this.#room.rtpCapabilities,
-      ...this.#othersFor(member),
     };
+  }
+
+  /** Everybody who is here, and all that they send. */
+  get roster(): EncodedRoster {
+    return this.audience.roster.snapshot;
   }
 
   get timers(): Answer<'join'>['timers'] {
     const { receiverGraceMs, epochLifeMs, resumeWindowMs } = this.#meeting.timers;
     return { receiverGraceMs, epochLifeMs, resumeWindowMs };
-  }
-
-  #othersFor(member: Member): Pick<Answer<'join'>, 'participants' | 'producers'> {
-    const others = this.members.filter((other) => other !== member && other.entered);
-    return {
-      participants: others.map((other) => describeMember(other)),
-      producers: others.flatMap((other) =>
-        other.media.producers.map((producer) => describeProducer(other, producer)),
-      ),
-    };
   }
 
   /** The join was answered: from now on it is told what happens, and a rekey gives it its first epoch. */
@@ -234,7 +250,9 @@ export class Incarnation {
       return;
     }
     member.entered = true;
-    this.broadcast('participantJoined', describeMember(member), member);
+    member.enteredAtMs = this.#context.nowMs();
+    this.audience.roster.changed(member);
+    if (member.role === 'host') this.audience.becameHost(member);
     const { participantId: participant, role, lease } = member;
     this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
     this.#rekeying.join(member);
@@ -255,12 +273,13 @@ export class Incarnation {
   }
 
   /** What it must know to go on; call it right before `resumed`. */
-  describeResumed(member: Member, ask: Ask<'resume'>): Answer<'resume'> {
-    return { ...this.#othersFor(member), gone: this.#resumption.reconcile(member, ask) };
+  describeResumed(member: Member, ask: Ask<'resume'>): Omit<Answer<'resume'>, keyof EncodedRoster> {
+    return { door: this.#door.state, gone: this.#resumption.reconcile(member, ask) };
   }
 
   resumed(member: Member, outlet: Outlet, ask: Ask<'resume'>): void {
     this.#resumption.resume(member, outlet, ask);
+    if (this.#isHere(member)) this.audience.resumed(member);
   }
 
   /** @throws LatchkeyError `forbidden` where it was not asked to be. */
@@ -269,7 +288,8 @@ export class Incarnation {
     if (reason === null) throw new LatchkeyError('forbidden', 'nobody asked for that');
     member.readmit = null;
     try {
-      const { admission, lease, custodian } = await this.#admit(member, publicKey);
+      const { participantId, admittedAs: role, tokenId } = member;
+      const { admission, lease, custodian } = await this.#admit({ participantId, role, tokenId }, publicKey);
       if (!this.#isHere(member) || !this.#custody.isOf(custodian)) {
         this.#rekeying.withdraw(lease);
         throw new LatchkeyError('closed');
@@ -299,11 +319,12 @@ export class Incarnation {
 
   #depart(member: Member, cause: DepartureCause): Promise<EvictionReceipt> {
     member.media.close();
+    this.media.departed(member);
     this.#members.delete(member.participantId);
     if (member.away !== null) clearTimeout(member.away);
     if (cause === 'evicted' || cause === 'left') member.outlet.end(cause);
     if (member.entered) {
-      this.broadcast('participantLeft', { participantId: member.participantId, cause });
+      this.audience.roster.left(member, cause);
       this.#context.events.departed(cause);
       const { participantId: participant } = member;
       this.#log.info({ event: 'participant.left', participant, cause }, 'participant left');
@@ -318,7 +339,6 @@ export class Incarnation {
   }
 
   // Keys
-
   acknowledged(member: Member, epoch: EpochId, fingerprint: string): void {
     const bytes = fromBase64Url(fingerprint);
     if (bytes !== null && !this.#closed) this.#rekeying.acknowledged(member, epoch, bytes);
@@ -352,20 +372,13 @@ export class Incarnation {
     }
   }
 
-  broadcast<N extends ServerNotice>(notice: N, data: NoticeData<N>, except?: Member): void {
-    if (this.#closed) return;
-    const text = encodeNotice(notice, data);
-    for (const member of this.#members.values()) {
-      if (member !== except && member.entered) member.outlet.sendText(text);
-    }
-  }
-
   // The end
 
   /** Ends the meeting for everybody: cut, tell, wipe. */
   close(reason: EndReason, code?: ErrorCode): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.audience.close();
     const members = this.members;
     this.#members.clear();
     this.senders.report();
@@ -377,20 +390,8 @@ export class Incarnation {
     this.#rekeying.close();
     const participants = members.length;
     this.#log.info({ event: 'meeting.stopped', reason, code, participants }, 'meeting stopped');
-    void this.#wipe(reason);
+    void this.#custody.conclude(this.#ledger, reason);
     this.#onEmpty();
-  }
-
-  async #wipe(reason: EndReason): Promise<void> {
-    const ledger = this.#ledger.end(reason);
-    let signature: Uint8Array | null = null;
-    try {
-      signature = await this.#custody.end(ledger);
-    } catch (thrown) {
-      // Lost custodians hold nothing any more, and sign nothing.
-      this.#log.warn({ event: 'custodian.close_failed', err: thrown }, 'the custodian did not close it');
-    }
-    this.#ledger.close(signature);
   }
 
   #endIfEmpty(): void {

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
 import type { EndReason, MeetingKind } from '../protocol/names.ts';
+import { Door } from './door.ts';
 import { Incarnation } from './incarnation.ts';
 import type { JoinRequest } from './incarnation.ts';
 import type { Member } from './member.ts';
@@ -11,10 +12,13 @@ import type { MeetingContext, MeetingDescription, MeetingSettings } from './meet
 export class Meeting {
   readonly description: MeetingDescription;
   readonly createdAt: Date;
+  readonly door: Door;
   readonly #context: MeetingContext;
   #incarnation: Incarnation | null = null;
   /** Shared by everybody who joins while it starts. */
   #starting: Promise<Incarnation> | null = null;
+  /** Let in, and not there yet. */
+  #arriving = 0;
   #ended = false;
   #idleSinceMs: number;
 
@@ -22,6 +26,11 @@ export class Meeting {
     this.description = description;
     this.#context = context;
     this.createdAt = new Date();
+    this.door = new Door(description.door, {
+      most: description.limits.participants,
+      onChanged: () => this.#incarnation?.audience.doorChanged(),
+      onGuests: () => this.#incarnation?.audience.guestsChanged(),
+    });
     this.#idleSinceMs = context.nowMs();
   }
 
@@ -37,11 +46,11 @@ export class Meeting {
     return this.description.name;
   }
 
-  /** How it is keyed. */
   get settings(): MeetingSettings {
-    const { joinPolicy, timers } = this.description;
+    const { joinPolicy, timers, limits, door } = this.description;
     const { freshForMs, intervalMs, renewalIntervalMs } = timers;
-    return { joinPolicy, freshForMs, intervalMs, renewalIntervalMs };
+    const keying = { joinPolicy, freshForMs, intervalMs, renewalIntervalMs };
+    return { ...keying, ...limits, lobby: door.lobby, backstage: !door.live };
   }
 
   /** Present now. */
@@ -55,7 +64,8 @@ export class Meeting {
 
   /** Monotonic time since when nobody has been present; null while somebody is. */
   get idleSinceMs(): number | null {
-    return this.#incarnation === null && this.#starting === null ? this.#idleSinceMs : null;
+    const idle = this.#incarnation === null && this.#starting === null && this.door.waiting === 0;
+    return idle ? this.#idleSinceMs : null;
   }
 
   /** @throws LatchkeyError `meeting_idle` */
@@ -68,26 +78,39 @@ export class Meeting {
     return this.#incarnation?.members ?? [];
   }
 
+  /** By somebody who is here, or who waits before the door. */
   tokenInUse(tokenId: string): boolean {
-    return this.members.some((member) => member.tokenId === tokenId);
+    return this.door.isWaiting(tokenId) || this.members.some((member) => member.tokenId === tokenId);
   }
 
-  /** @throws LatchkeyError `meeting_full`, before a token is spent. */
+  /** @throws LatchkeyError `meeting_full` */
   assertRoom(): void {
-    if ((this.#incarnation?.size ?? 0) >= this.#context.maxParticipants)
+    if (this.participants + this.#arriving >= this.description.limits.participants)
       throw new LatchkeyError('meeting_full');
   }
 
-  async join(request: JoinRequest): Promise<{ incarnation: Incarnation; member: Member }> {
-    const incarnation = await this.#running();
-    const member = await incarnation.join(request);
-    return { incarnation, member };
+  /** `admitted` is called in the moment in which there is room: it spends the token. @throws LatchkeyError `meeting_full`, and what it throws. */
+  async join(
+    request: JoinRequest,
+    admitted: () => void,
+  ): Promise<{ incarnation: Incarnation; member: Member }> {
+    this.assertRoom();
+    admitted();
+    this.#arriving++;
+    try {
+      const incarnation = await this.#running();
+      const member = await incarnation.join(request);
+      return { incarnation, member };
+    } finally {
+      this.#arriving--;
+    }
   }
 
   /** For good: its id is not used again. */
   end(reason: EndReason = 'meetingEnded', code?: ErrorCode): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.door.close(new LatchkeyError(reason === 'serverStopping' ? 'draining' : 'meeting_ended'));
     this.#incarnation?.close(reason, code);
   }
 
@@ -100,9 +123,10 @@ export class Meeting {
 
   async #start(): Promise<Incarnation> {
     try {
-      const incarnation = await Incarnation.start(this.description, this.#context, () =>
-        this.#stopped(incarnation),
-      );
+      const incarnation = await Incarnation.start(this.description, this.#context, {
+        door: this.door,
+        onEmpty: () => this.#stopped(incarnation),
+      });
       if (this.#ended) {
         incarnation.close('meetingEnded');
         throw new LatchkeyError('meeting_ended');

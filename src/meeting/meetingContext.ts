@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Custodian } from '../custodian/custodian.ts';
-import type { MediaLimits } from '../media/participantMedia.ts';
+import type { RoomLimits } from '../media/room.ts';
 import type { TapLimit } from '../media/tapLimit.ts';
 import type { MediaWorkers } from '../media/workers.ts';
 import type {
@@ -12,6 +12,7 @@ import type {
   ReadmissionReason,
   Trigger,
 } from '../protocol/names.ts';
+import type { Door } from '../protocol/signaling.ts';
 import type { Timers } from '../protocol/timers.ts';
 import type { LedgerStore } from './ledgerStore.ts';
 
@@ -22,14 +23,28 @@ export interface MeetingDescription {
   readonly joinPolicy: JoinPolicy;
   /** The server's, with what this meeting has of its own. */
   readonly timers: Timers;
+  readonly limits: MeetingLimits;
+  /** How the door stands at first. */
+  readonly door: Door;
 }
 
-/** How a meeting is keyed, as its owner may choose; times in milliseconds. */
-export interface MeetingSettings {
+export interface MeetingLimits {
+  /** Present at a time. */
+  readonly participants: number;
+  /** Sending at a time. */
+  readonly stage: number;
+}
+
+/** What its owner may choose of a meeting: how it is keyed (times in milliseconds), how many it takes, who waits before its door. */
+export interface MeetingSettings extends MeetingLimits {
   readonly joinPolicy: JoinPolicy;
   readonly freshForMs: number;
   readonly intervalMs: number;
   readonly renewalIntervalMs: number;
+  /** Whoever is no host waits until one lets it in. */
+  readonly lobby: boolean;
+  /** Viewers wait until the meeting goes live. */
+  readonly backstage: boolean;
 }
 
 /** What is measured for the operator as it happens; what can be counted at any time is in `Census`. */
@@ -50,6 +65,16 @@ export interface MeetingEvents {
   inspected(frames: number, outOfOrder: number): void;
   /** What was wrong with what a participant sent. */
   senderRefused(kind: string): void;
+  /** A participant's worker died, and it was told to open media again on another. */
+  mediaMoved(): void;
+  /** A socket that did not keep up with what everybody is told was told all of it anew. */
+  resynchronised(): void;
+  /** So many notices of who is here. */
+  rosterNotices(sent: number): void;
+  /** From the handing of a key message to a participant to its acknowledgement, in milliseconds. */
+  acknowledged(ms: number): void;
+  /** From the answer to `join` until its first transport is connected, or its first epoch in use, in milliseconds. */
+  joinStage(stage: 'transport' | 'activation', ms: number): void;
 }
 
 export interface MeetingContext {
@@ -60,8 +85,7 @@ export interface MeetingContext {
   readonly ledgers: LedgerStore;
   readonly workers: MediaWorkers;
   readonly tapLimit: TapLimit;
-  readonly mediaLimits: MediaLimits;
-  readonly maxParticipants: number;
+  readonly mediaLimits: RoomLimits;
   readonly log: Logger;
   readonly events: MeetingEvents;
   /** Monotonic milliseconds. */

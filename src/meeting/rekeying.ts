@@ -10,14 +10,16 @@ import { toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode, LatchkeyError } from '../protocol/errors.ts';
 import { lengths, mayProduce } from '../protocol/names.ts';
 import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
+import { Deadline } from './deadline.ts';
 import { Gates } from './gates.ts';
 import { KeyDelivery } from './keyDelivery.ts';
-import { encodeNotice } from './member.ts';
+import { encodeNotice, moveMember } from './member.ts';
 import type { Member } from './member.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { LedgerHead, MeetingLedger } from './meetingLedger.ts';
 import { Receipts } from './receipts.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
+import type { RosterFeed } from './rosterFeed.ts';
 
 export interface RekeyCounts {
   readonly epochsHeld: number;
@@ -31,6 +33,11 @@ interface Surroundings {
   readonly context: MeetingContext;
   readonly log: Logger;
   readonly ledger: MeetingLedger;
+  readonly roster: Pick<RosterFeed, 'flush' | 'leasesChanged'>;
+  /** Admitted, and nobody is here to use it. */
+  readonly withdraw: (lease: Lease) => void;
+  /** Its first epoch is in use, and it holds the key. */
+  readonly onStarted: (member: Member) => void;
   /** The meeting's keys can no longer be rotated: it must end. */
   readonly onFailed: (code: ErrorCode) => void;
   /** Nobody opens frames of this epoch any more. */
@@ -39,6 +46,12 @@ interface Surroundings {
 
 type Mint = Extract<RekeyOutput, { kind: 'mint' }>;
 type Doing = { readonly [K in RekeyOutput['kind']]: (output: Extract<RekeyOutput, { kind: K }>) => void };
+
+interface Live {
+  readonly epoch: EpochId;
+  readonly fingerprint: Uint8Array;
+  readonly deliveredAtMs: number;
+}
 
 /** Mints that fail in a row before the meeting is ended. */
 const maxMintFailures = 3;
@@ -55,26 +68,29 @@ export class Rekeying {
   /** Departed, by the lease that they had, until their exposure is over. */
   readonly #departed = new Map<Lease, string>();
   /** Minted and not retired, the oldest first. */
-  readonly #live: { readonly epoch: EpochId; readonly fingerprint: Uint8Array }[] = [];
+  readonly #live: Live[] = [];
+  #activatedAtMs = 0;
   /** From which another custodian goes on. */
   #continuation = { nextEpoch: 0, chain: new Uint8Array(lengths.hash) as Uint8Array };
   /** In a row. */
   #mintFailures = 0;
   /** When the custodian was lost, until an epoch of the next one is in use. */
   #lostAtMs: number | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAtMs: number | null = null;
+  readonly #deadline: Deadline;
   #closed = false;
 
   constructor(at: Surroundings) {
     this.#at = at;
     this.#gates = new Gates(at.ledger, at.log);
+    this.#deadline = new Deadline(at.context.nowMs, () => this.#step({ kind: 'tick' }));
     this.#machine = new RekeyMachine(at.meeting.timers, at.meeting.joinPolicy);
   }
 
-  /** The active epoch; null before the first. */
-  get epoch(): EpochId | null {
-    return this.#machine.activeEpoch;
+  /** The active epoch, and since when it is, in milliseconds; null before the first. */
+  get epochInUse(): { readonly number: number; readonly ageMs: number } | null {
+    const { activeEpoch } = this.#machine;
+    if (activeEpoch === null) return null;
+    return { number: activeEpoch, ageMs: this.#at.context.nowMs() - this.#activatedAtMs };
   }
 
   /** Of which frames may be on their way. */
@@ -120,10 +136,18 @@ export class Rekeying {
     this.#step({ kind: 'sends', lease: member.lease, sends });
   }
 
+  /** A host raised it to the stage, or lowered it to the audience. */
+  stage({ lease }: Member, stage: boolean): void {
+    this.#step({ kind: 'stage', lease, stage });
+  }
+
   acknowledged(member: Member, epoch: EpochId, fingerprint: Uint8Array): void {
     const live = this.#live.find((one) => one.epoch === epoch);
-    if (live !== undefined && equalBytes(live.fingerprint, fingerprint))
+    if (live !== undefined && equalBytes(live.fingerprint, fingerprint)) {
+      if (member.acknowledged < epoch && member.away === null)
+        this.#at.context.events.acknowledged(this.#at.context.nowMs() - live.deliveredAtMs);
       this.#delivery.acknowledged(member, epoch);
+    }
     this.#step({ kind: 'acknowledged', lease: member.lease, epoch, fingerprint });
   }
 
@@ -187,28 +211,13 @@ export class Rekeying {
     this.#step({ kind: 'end' });
     this.#closed = true;
     this.#receipts.close();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#deadline.set(null);
   }
 
   #step(input: RekeyInput): void {
     if (this.#closed) return;
     for (const output of this.#machine.step(input, this.#at.context.nowMs())) this.#do(output);
-    this.#setTimer();
-  }
-
-  #setTimer(): void {
-    const deadline = this.#closed ? null : this.#machine.nextDeadline();
-    // Of a thousand acknowledgements hardly one moves it.
-    if (deadline === this.#timerAtMs) return;
-    this.#timerAtMs = deadline;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    if (deadline === null) return;
-    // Rounded up: a tick before the deadline would only set the timer again.
-    const delayMs = Math.max(0, Math.ceil(deadline - this.#at.context.nowMs()));
-    this.#timer = setTimeout(() => {
-      this.#timerAtMs = null;
-      this.#step({ kind: 'tick' });
-    }, delayMs);
+    this.#deadline.set(this.#closed ? null : this.#machine.nextDeadline());
   }
 
   #do<K extends RekeyOutput['kind']>(output: Extract<RekeyOutput, { kind: K }>): void {
@@ -238,7 +247,11 @@ export class Rekeying {
     },
     activate: (output) => this.#activate(output),
     settled: ({ epoch }) => this.#at.ledger.append({ type: 'settled', epoch }),
-    start: ({ lease }) => this.#with(lease, (member) => this.#gates.start(member)),
+    start: ({ lease }) =>
+      this.#with(lease, (member) => {
+        this.#gates.start(member);
+        this.#at.onStarted(member);
+      }),
     pause: ({ lease, epoch, why }) => this.#with(lease, (member) => this.#gates.pause(member, epoch, why)),
     resume: ({ lease, epoch }) => this.#with(lease, (member) => this.#gates.resume(member, epoch)),
     lagging: ({ lease, epoch }) => this.#lags(lease, epoch),
@@ -292,8 +305,8 @@ export class Rekeying {
 
   #minted(answer: RekeyAnswer, { moves, departures }: Mint, asked: LedgerHead): void {
     const { epoch, trigger, fingerprint, chain } = answer;
-    for (const move of moves) this.#move(move, epoch);
-    this.#live.push({ epoch, fingerprint });
+    if (moves.length > 0) this.#moveAll(moves, epoch);
+    this.#live.push({ epoch, fingerprint, deliveredAtMs: this.#at.context.nowMs() });
     this.#continuation = { nextEpoch: epoch + 1, chain };
     this.#receipts.minted(epoch);
     this.#at.context.events.minted(trigger);
@@ -309,18 +322,20 @@ export class Rekeying {
     this.#step({ kind: 'shared', epoch });
   }
 
+  /** What is sent now is told with the leases of now: those that it is moved to are told of with the epoch that they begin with. */
+  #moveAll(moves: readonly Move[], epoch: EpochId): void {
+    const { roster } = this.#at;
+    roster.flush();
+    for (const move of moves) this.#move(move, epoch);
+    roster.leasesChanged();
+  }
+
   /** Who went meanwhile is not here any more. */
   #move({ from, to }: Move, epoch: EpochId): void {
     const member = this.#byLease.get(from);
     if (member === undefined) return;
     this.#byLease.delete(from);
-    member.lease = to;
-    if (member.nextLease === to) member.nextLease = null;
-    const [before] = member.leases.slice(-1);
-    member.leases = [
-      ...(before === undefined ? [] : [{ ...before, until: epoch }]),
-      { lease: to, from: epoch, until: null },
-    ];
+    moveMember(member, to, epoch);
     this.#byLease.set(to, member);
     this.#at.ledger.append({ type: 'moved', participant: member.participantId, from, to });
   }
@@ -342,6 +357,7 @@ export class Rekeying {
     const { context, ledger, log } = this.#at;
     this.#delivery.activated(epoch, fingerprint, trigger);
     context.events.activated(trigger, tookMs);
+    this.#activatedAtMs = context.nowMs();
     ledger.append({ type: 'activated', epoch, by, tookMs, acknowledged, missed });
     log.info(
       { event: 'epoch.activated', epoch, trigger, by, tookMs, acknowledged, missed },
@@ -371,21 +387,8 @@ export class Rekeying {
     });
   }
 
-  /** Admitted, and nobody is here to use it. */
   withdraw(lease: Lease): void {
-    if (this.#closed) return;
-    const withdrawn = async (): Promise<void> => {
-      try {
-        await this.#at.custodian().withdraw({ meeting: this.#at.meeting.id, leases: [lease] });
-      } catch (thrown) {
-        if (toLatchkeyError(thrown).code === 'custodian_lost') return;
-        this.#at.log.warn(
-          { event: 'admission.not_withdrawn', lease, err: thrown },
-          'an unused admission was not withdrawn',
-        );
-      }
-    };
-    void withdrawn();
+    if (!this.#closed) this.#at.withdraw(lease);
   }
 
   #with(lease: Lease, act: (member: Member) => void): void {

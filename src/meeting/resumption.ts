@@ -6,7 +6,7 @@ import { fromBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError } from '../protocol/errors.ts';
 import { epochId } from '../protocol/names.ts';
 import type { Answer, Ask } from '../protocol/signaling.ts';
-import { nowhere } from './member.ts';
+import { encodeNotice, nowhere } from './member.ts';
 import type { Member, Outlet } from './member.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { Rekeying } from './rekeying.ts';
@@ -84,11 +84,15 @@ export class Resumption {
       rekeying.lost(nextLease);
       member.readmit ??= 'lagging';
     }
+    if (member.mediaLost !== null)
+      outlet.sendText(encodeNotice('mediaLost', { ready: member.mediaLost === 'ready' }));
     rekeying.resumed(member);
   }
 
   /** What the client does not know of is closed. */
   reconcile(member: Member, { producers, consumers }: Ask<'resume'>): Answer<'resume'>['gone'] {
-    return member.media.reconcile(producers, consumers);
+    const gone = member.media.reconcile(producers, consumers);
+    // What went with a worker is to be made anew, which `mediaLost` tells next, and is not to be given up.
+    return member.mediaLost === null ? gone : { producers: [], consumers: [] };
   }
 }

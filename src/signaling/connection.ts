@@ -5,17 +5,20 @@ import type { RawData, WebSocket } from 'ws';
 import type { Logger } from 'pino';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import type { EndReason } from '../protocol/names.ts';
+import type { EndReason, WaitingReason } from '../protocol/names.ts';
 import { clientEnvelope, clientNotices, isClientNotice, isMethod, requests } from '../protocol/signaling.ts';
 import type { Answer, Ask, ClientNotice, ClientNoticeData, Method } from '../protocol/signaling.ts';
 import { limits } from '../protocol/timers.ts';
 import { encodeNotice } from '../meeting/member.ts';
 import type { Outlet } from '../meeting/member.ts';
+import type { EncodedRoster } from '../meeting/rosterFeed.ts';
 import { TokenBucket } from './tokenBucket.ts';
 
 export interface Reply<M extends Method> {
   /** Asked for when it is sent, so that nothing can happen between what it says and what follows it on the wire. */
-  readonly answer: () => Answer<M>;
+  readonly answer: () => Omit<Answer<M>, keyof EncodedRoster>;
+  /** The rest of the answer, encoded once for many. Asked for at the same time. */
+  readonly roster?: () => EncodedRoster;
   /** Called right after sending. */
   readonly sent?: () => void;
 }
@@ -52,6 +55,8 @@ const closeCodes: Readonly<Record<EndReason, number>> = {
 const closeGraceMs = 2_000;
 /** Messages that wait for the one before them; more than a well-behaved client ever has. */
 const maxWaiting = 256;
+/** Of the queue, one part in so many may be full when what later notices make up for is still added to it. */
+const stateShare = 4;
 
 const nowMs = (): number => performance.now();
 
@@ -64,6 +69,8 @@ export class Connection implements Outlet {
   readonly #bucket: TokenBucket;
   readonly #joinTimer: NodeJS.Timeout;
   readonly #pingTimer: NodeJS.Timeout;
+  /** Sent again with every ping: what shows who waits that its server lives. */
+  #standing: string | null = null;
   #cutTimer: NodeJS.Timeout | null = null;
   #waiting = 0;
   #tail: Promise<void> = Promise.resolve();
@@ -78,7 +85,7 @@ export class Connection implements Outlet {
       limits: ConnectionLimits;
       log: Logger;
       handlers: (connection: Connection) => Handlers;
-      /** Counts what peers do wrong, by code. */
+      /** Counts what is refused, and connections that end for an error, by code. */
       onError: (code: ErrorCode) => void;
       onClosed: (connection: Connection) => void;
     },
@@ -103,10 +110,24 @@ export class Connection implements Outlet {
   /** Joined: the time to do so no longer runs. */
   joined(): void {
     clearTimeout(this.#joinTimer);
+    this.#standing = null;
+  }
+
+  /** Its join is being carried out, and takes as long as it takes: it is told so until it has joined. */
+  waiting(reason: WaitingReason): void {
+    clearTimeout(this.#joinTimer);
+    this.#standing = encodeNotice('waiting', { reason });
+    this.#send(this.#standing);
   }
 
   sendText(text: string): void {
     this.#send(text);
+  }
+
+  sendState(text: string): boolean {
+    if (this.#socket.bufferedAmount > this.#limits.socketQueueBytes / stateShare) return false;
+    this.#send(text);
+    return true;
   }
 
   sendKeyMessage(message: Uint8Array): void {
@@ -123,6 +144,7 @@ export class Connection implements Outlet {
 
   end(reason: EndReason, code?: ErrorCode): void {
     if (this.#ending) return;
+    if (code !== undefined) this.#onError(code);
     this.#ended = reason;
     if (this.#socket.readyState === this.#socket.OPEN) {
       this.#socket.send(encodeNotice('ended', code === undefined ? { reason } : { reason, code }));
@@ -135,12 +157,7 @@ export class Connection implements Outlet {
   #send(message: string | Uint8Array): void {
     if (this.#ending || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(message);
-    if (this.#socket.bufferedAmount > this.#limits.socketQueueBytes) {
-      this.#onError('too_slow');
-      this.#ending = true;
-      // What waits would never be read: cut, without adding to it.
-      this.#socket.terminate();
-    }
+    if (this.#socket.bufferedAmount > this.#limits.socketQueueBytes) this.end('tooSlow', 'too_slow');
   }
 
   #ping(): void {
@@ -150,6 +167,7 @@ export class Connection implements Outlet {
     }
     this.#answered = false;
     this.#socket.ping();
+    if (this.#standing !== null) this.#send(this.#standing);
   }
 
   #closed(): void {
@@ -208,8 +226,10 @@ export class Connection implements Outlet {
   async #handleRequest(id: number, method: string, data: unknown): Promise<void> {
     if (!isMethod(method)) throw new LatchkeyError('unknown_method');
     const ask = parseWith<unknown>(requests[method].ask, data) as Ask<typeof method>;
-    const { answer, sent } = await this.#handlers.request(method, ask);
-    this.#send(JSON.stringify({ id, ok: true, data: answer() }));
+    const { answer, roster, sent } = await this.#handlers.request(method, ask);
+    const own = JSON.stringify(answer());
+    const body = roster === undefined ? own : withRoster(own, roster());
+    this.#send(`{"id":${id},"ok":true,"data":${body}}`);
     sent?.();
   }
 
@@ -218,12 +238,17 @@ export class Connection implements Outlet {
     this.#onError(error.code);
     const level = error.by === 'internal' ? 'error' : 'debug';
     this.#log[level]({ event: 'signaling.refused', code: error.code, err: error }, 'request refused');
-    this.#send(JSON.stringify({ id, ok: false, error: { code: error.code, message: error.message } }));
+    const { code, message, retryAfterMs } = error;
+    this.#send(JSON.stringify({ id, ok: false, error: { code, message, retryAfterMs } }));
     if (error.by !== 'peer' || benign.has(error.code)) return;
     this.#errors++;
     if (this.#errors >= limits.errorsPerConnection) this.end('protocolError', 'too_many_errors');
   }
 }
+
+/** Of an object that has fields of its own. */
+const withRoster = (data: string, { participants, producers }: EncodedRoster): string =>
+  `${data.slice(0, -1)},"participants":${participants},"producers":${producers}}`;
 
 /** Races between what a client asks for and what has just gone. */
 const benign: ReadonlySet<ErrorCode> = new Set(['producer_not_found', 'consumer_not_found']);

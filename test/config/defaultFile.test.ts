@@ -37,14 +37,18 @@ const units: readonly (readonly [ending: RegExp, unit: RegExp])[] = [
   [/Seconds$/, /^ seconds/],
   [/Days$/, /^ days/],
   [/Bytes$/, /^ bytes/],
-  [/Bitrate$/, /^ bits a second/],
+  [/Bitrate(PerMeeting)?$/, /^ bits a second/],
+  [/Load$/, /^ percent of /],
   [/(port|portBase)$/, /port/],
   [/(File|directory|workerBinary)$/, /^ path/],
   [/PerSecond$/, /a second/],
-  [/(meetings|participantsPerMeeting|connections|workers|slots)$/, /^ number of /],
+  [
+    /(meetings|participantsPerMeeting|stagePerMeeting|joinsAtOnce|joinsWaiting|largeMeetings?|connections|workers|slots|consumersPerWorker|loudest|loudestFrom)$/,
+    /^ number of /,
+  ],
   [/(host|listenIp|announcedAddress)$/, /address/],
   [
-    /(JoinPolicy|secret|level|pretty|pageOverLoopback|publicUrl|trustedProxies)$/,
+    /(JoinPolicy|secret|level|pretty|pageOverLoopback|publicUrl|trustedProxies|urls)$/,
     /^ (text|word|true|URL|list)/,
   ],
 ];

@@ -44,6 +44,10 @@ test('a meeting may be keyed in a way of its own, within bounds', async () => {
     freshForMs: 10_000,
     intervalMs: 60_000,
     renewalIntervalMs: 3_600_000,
+    participants: 1_000,
+    stage: 100,
+    lobby: false,
+    backstage: false,
   });
   for (const wrong of [
     { joinPolicy: 'sometimes' },
@@ -53,6 +57,10 @@ test('a meeting may be keyed in a way of its own, within bounds', async () => {
     { freshForMs: 0.5 },
     { renewalIntervalMs: 999 },
     { epochLifeMs: 1 },
+    { participants: 0 },
+    { stage: '5' },
+    { lobby: 1 },
+    { backstage: 'yes' },
   ]) {
     assertProblem(await post('/v1/meetings', { settings: wrong }), 'malformed');
   }

@@ -29,6 +29,10 @@ const defaultSettings = {
   freshForMs: 10_000,
   intervalMs: 300_000,
   renewalIntervalMs: 3_600_000,
+  participants: 1_000,
+  stage: 100,
+  lobby: false,
+  backstage: false,
 } as const;
 
 export class ListedMeetings implements Meetings, Participants {

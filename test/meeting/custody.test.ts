@@ -24,7 +24,14 @@ const begin = async () => {
     custodian: () => custodian,
     custodianNumber: () => 1,
   };
-  const meeting = { id: 'm', kind: 'interactive', joinPolicy: 'every', timers: defaultTimers } as const;
+  const meeting = {
+    id: 'm',
+    kind: 'interactive',
+    joinPolicy: 'every',
+    timers: defaultTimers,
+    limits: { participants: 10, stage: 10 },
+    door: { locked: false, lobby: false, live: true },
+  } as const;
   return { custody: await Custody.begin(meeting, context as unknown as MeetingContext), asked };
 };
 

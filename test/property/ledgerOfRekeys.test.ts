@@ -9,7 +9,7 @@ import { nodeLedgerTools } from '../../src/cli/nodeLedgerTools.ts';
 import type { Custodian, RekeyAnswer, RekeyRequest } from '../../src/custodian/custodian.ts';
 import { verifyLedger } from '../../src/keys/ledgerVerifier.ts';
 import { ParticipantMedia } from '../../src/media/participantMedia.ts';
-import { nowhere } from '../../src/meeting/member.ts';
+import { newMember, nowhere } from '../../src/meeting/member.ts';
 import type { Member } from '../../src/meeting/member.ts';
 import type { MeetingContext } from '../../src/meeting/meetingContext.ts';
 import { Rekeying } from '../../src/meeting/rekeying.ts';
@@ -70,6 +70,7 @@ class World {
         exposure: nothing,
         departed: nothing,
         recovered: nothing,
+        acknowledged: nothing,
       },
     };
     this.rekeying = new Rekeying({
@@ -79,11 +80,16 @@ class World {
         kind: 'interactive',
         joinPolicy,
         timers: { ...defaultTimers, intervalMs: 20_000, renewalIntervalMs: 60_000, renewalSpreadMs: 5_000 },
+        limits: { participants: 1_000, stage: 1_000 },
+        door: { locked: false, lobby: false, live: true },
       },
       custodian: () => this.#custodian(),
       context: context as unknown as MeetingContext,
       log,
       ledger: this.scene.ledger,
+      roster: { flush: nothing, leasesChanged: nothing },
+      withdraw: nothing,
+      onStarted: nothing,
       onRetired: nothing,
       onFailed: (code) => {
         this.failed ??= code;
@@ -167,27 +173,19 @@ class World {
     if (this.#lost) return;
     const participantId = `participant-${++this.#participants}`;
     const lease = this.#nextLease();
-    const member: Member = {
+    const member = newMember({
       participantId,
       name: participantId,
       role: roles[pick % roles.length] ?? 'host',
       lease,
-      leases: [{ lease, from: epochId(0), until: null }],
       tokenId: participantId,
       // Without transports it has nothing to open or shut.
       media: new ParticipantMedia({} as ConstructorParameters<typeof ParticipantMedia>[0]),
       outlet: nowhere,
       admission: new Uint8Array(0),
       custodian: 1,
-      entered: true,
-      keyed: false,
-      acknowledged: -1,
-      givenThrough: null,
-      welcome: null,
-      nextLease: null,
-      readmit: null,
-      away: null,
-    };
+    });
+    member.entered = true;
     this.present.push(member);
     this.rekeying.join(member);
   }
@@ -210,8 +208,9 @@ class World {
   }
 
   confirm(pick: number): void {
-    const { epoch } = this.rekeying;
-    if (epoch === null) return;
+    const { epochInUse } = this.rekeying;
+    if (epochInUse === null) return;
+    const epoch = epochId(epochInUse.number);
     for (const [index, member] of this.present.entries()) {
       if (pick % 3 === 0 && pick % this.present.length === index) continue;
       if (member.acknowledged >= epoch) this.rekeying.confirmed(member, epoch);

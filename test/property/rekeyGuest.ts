@@ -33,7 +33,7 @@ export class Socket {
 export class Guest<H, S, K> implements Recipient {
   readonly client: ModelClient<H, S, K>;
   readonly participantId: string;
-  readonly stage: boolean;
+  stage: boolean;
   lease: Lease;
   readonly entered = true;
   keyed = false;

@@ -13,6 +13,8 @@ export type Deed =
   | { readonly kind: 'depart'; readonly who: number; readonly cause: DepartureCause }
   | { readonly kind: 'everybodyLeaves' }
   | { readonly kind: 'toggleSending'; readonly who: number }
+  /** A host raises it to the stage, or lowers it to the audience: what it sends ends there. */
+  | { readonly kind: 'toggleStage'; readonly who: number }
   /** Its socket stands still, both ways; later everything arrives. */
   | { readonly kind: 'stall'; readonly who: number; readonly forMs: number }
   /** Its page hangs: its socket and its media go on. */
@@ -97,6 +99,7 @@ const deed: fc.Arbitrary<Deed> = weighted<Deed>(
   ],
   [1, fc.record({ kind: kind('everybodyLeaves') })],
   [9, fc.record({ kind: kind('toggleSending'), who })],
+  [2, fc.record({ kind: kind('toggleStage'), who })],
   [3, fc.record({ kind: kind('stall'), who, forMs: fc.integer({ min: 1, max: 8_000 }) })],
   [1, fc.record({ kind: kind('silence'), who })],
   [

@@ -123,6 +123,8 @@ export class RekeyLaws {
     switch (input.kind) {
       case 'join':
         return this.#join(input.lease, input.stage);
+      case 'stage':
+        return this.#stage(input.lease, input.stage);
       case 'depart':
         return this.#depart(input);
       case 'acknowledged':
@@ -150,6 +152,11 @@ export class RekeyLaws {
       default:
         input satisfies never;
     }
+  }
+
+  #stage(lease: Lease, stage: boolean): void {
+    const person = this.#byLease.get(lease);
+    if (person !== undefined) person.stage = stage;
   }
 
   #join(lease: Lease, stage: boolean): void {

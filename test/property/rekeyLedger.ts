@@ -8,7 +8,7 @@ export interface Person {
   lease: Lease;
   /** All that it ever had, waiting ones included. */
   readonly leases: Lease[];
-  readonly stage: boolean;
+  stage: boolean;
   readonly joinedAtMs: number;
   present: boolean;
   /** It was given an epoch's key at least once. */

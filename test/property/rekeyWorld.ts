@@ -105,6 +105,7 @@ export class RekeyWorld<H, S, K> {
     if (guest === undefined) return;
     if (deed.kind === 'depart') return this.#depart(guest, deed.cause);
     if (deed.kind === 'stall') guest.stalledUntilMs = this.clock.nowMs + deed.forMs;
+    else if (deed.kind === 'toggleStage') this.#toggleStage(guest);
     else if (deed.kind === 'silence') guest.client.silent = true;
     else if (deed.kind === 'drop') this.#drop(guest, deed.noticedAfterMs, deed.backAfterMs);
     else if (deed.kind === 'reload') {
@@ -112,6 +113,12 @@ export class RekeyWorld<H, S, K> {
       this.#knock(guest.client.traits);
     } else if (guest.stage && !guest.client.silent && this.#online(guest) && guest.client.leases.length > 0)
       this.#say(guest, guest.client.toggleSending());
+  }
+
+  #toggleStage(guest: Guest<H, S, K>): void {
+    guest.stage = !guest.stage;
+    this.#step({ kind: 'stage', lease: guest.lease, stage: guest.stage });
+    if (!guest.stage) this.#reconcile(guest);
   }
 
   /** Admitted, and then, if the custodian is still the same, in. */
@@ -302,6 +309,7 @@ export class RekeyWorld<H, S, K> {
     if (message.kind === 'acknowledged') this.#acknowledged(guest, message.epoch, message.fingerprint);
     else if (message.kind === 'confirmed') this.#step({ kind: 'confirmed', lease, epoch: message.epoch });
     else if (message.kind === 'readmit') this.#readmit(guest);
+    else if (message.sends && !guest.stage) guest.client.sends = false;
     else if (guest.present && guest.producing !== message.sends) {
       guest.producing = message.sends;
       if (message.sends) this.#delivery.sends(guest);

@@ -8,13 +8,15 @@ export interface Received {
   readonly id?: number | null;
   readonly ok?: boolean;
   readonly data?: Record<string, unknown>;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string; readonly retryAfterMs?: number };
   readonly notice?: string;
 }
 
 export class RawClient {
   readonly received: Received[] = [];
   readonly keyMessages: Uint8Array[] = [];
+  /** Called with every text message, after it was kept. */
+  onMessage: (message: Received) => void = () => undefined;
   readonly closed: Promise<{ code: number; reason: string }>;
   readonly #socket: WebSocket;
   #waiting: { matches: (message: Received) => boolean; resolve: (message: Received) => void }[] = [];
@@ -36,6 +38,7 @@ export class RawClient {
       const waiting = this.#waiting;
       this.#waiting = waiting.filter(({ matches }) => !matches(message));
       for (const { matches, resolve } of waiting) if (matches(message)) resolve(message);
+      this.onMessage(message);
     });
   }
 
@@ -48,6 +51,15 @@ export class RawClient {
 
   get open(): boolean {
     return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Reads nothing more: what comes waits in the network, and then at the server. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   send(message: string | Uint8Array): void {
