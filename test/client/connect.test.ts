@@ -49,7 +49,12 @@ describe('joining', () => {
   it('gives a session that knows itself and its meeting', async () => {
     const to = await start();
     const session = await join(to);
-    assert.deepEqual(session.self, { participantId: 'p-1', name: 'Ann', role: 'presenter' });
+    assert.deepEqual(session.self, {
+      participantId: 'p-1',
+      name: 'Ann',
+      role: 'presenter',
+      hand: null,
+    });
     assert.equal(session.meeting.id, 'stand-up');
     assert.equal(session.lease, 1);
     assert.equal(session.incarnation.length, 16);

@@ -73,7 +73,7 @@ export class MeetingKeys {
     return this.#vault.admit({
       meeting: meetingId,
       participant: member.participantId,
-      role: member.role,
+      role: member.tokenRole,
       tokenId: member.tokenId,
       publicKey: fromBase64Url(publicKey) ?? new Uint8Array(),
     });

@@ -5,14 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/bytes.ts';
 import { lease as toLease } from '../../src/protocol/names.ts';
 import type { ReadmissionReason, Role } from '../../src/protocol/names.ts';
-import type { ErrorCode } from '../../src/protocol/errors.ts';
 import {
   clientEnvelope,
   clientNotices,
@@ -20,15 +19,18 @@ import {
   isMethod,
   requests,
 } from '../../src/protocol/signaling.ts';
-import type { Answer, Ask, Method, Producer } from '../../src/protocol/signaling.ts';
+import type { Answer, Ask, Door, Method, Producer } from '../../src/protocol/signaling.ts';
 import { defaultTimers } from '../../src/protocol/timers.ts';
-import { Member } from './member.ts';
+import { delta, Member } from './member.ts';
 import { meetingId, MeetingKeys } from './meetingKeys.ts';
 import type { Change, Rekeyed } from './meetingKeys.ts';
-import { cut, Refused } from './serverOptions.ts';
+import { cut, held, Refused } from './serverOptions.ts';
+import { servePage } from './serverPage.ts';
+import { claimsIn, refusal } from './visit.ts';
+import type { Answering, Visit } from './visit.ts';
 import type { MeetingServerOptions } from './serverOptions.ts';
 
-export { cut, Member, meetingId, Refused };
+export { cut, delta, held, Member, meetingId, Refused };
 export type { MeetingServerOptions };
 
 export class MeetingServer {
@@ -39,6 +41,7 @@ export class MeetingServer {
   readonly producers: Producer[] = [];
   /** The address of every request and every WebSocket. */
   readonly requested: string[] = [];
+  door: Door = { locked: false, lobby: false, live: true };
   /** Nobody gets through to the server. */
   shut = false;
   /** Whoever resumes is sent everything again, whatever it says that it has. */
@@ -47,6 +50,8 @@ export class MeetingServer {
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly #keyed = new Set<Member>();
+  /** Whose answer is held, and how it is given. */
+  readonly #waiting = new Map<Member, () => void>();
   #activated: Rekeyed | null = null;
   #serial = 0;
   #joined = 0;
@@ -65,7 +70,7 @@ export class MeetingServer {
     http.on('upgrade', ({ url }) => this.requested.push(url ?? ''));
     http.on('request', ({ url }, response) => {
       this.requested.push(url ?? '');
-      this.#page(url ?? '', response);
+      servePage(options, this.signingKey, url ?? '', response);
     });
   }
 
@@ -140,7 +145,8 @@ export class MeetingServer {
   announce(producer: Producer): void {
     this.producers.push(producer);
     for (const member of this.members)
-      if (member.participantId !== producer.participantId) member.notice('producerAdded', producer);
+      if (member.participantId !== producer.participantId)
+        member.notice('roster', delta({ producers: [producer] }));
   }
 
   /** Asks for one more admission, and resolves when it has been given. */
@@ -153,22 +159,21 @@ export class MeetingServer {
     );
   }
 
+  /** The sockets of whoever is not in the meeting. */
+  cutStrangers(): void {
+    const known = new Set(this.members.map(({ socket }) => socket));
+    for (const socket of this.#sockets.clients) if (!known.has(socket)) socket.terminate();
+  }
+
+  /** Answers now what was `held`. */
+  release(member: Member): void {
+    this.#waiting.get(member)?.();
+    this.#waiting.delete(member);
+  }
+
   /** The resume window has passed, or the member left: it is out. */
   expire(member: Member): void {
     this.#left(member);
-  }
-
-  #page(path: string, response: ServerResponse): void {
-    // Pages of every origin may use the server, as the real one lets them.
-    response.setHeader('access-control-allow-origin', '*');
-    if (path === '/.well-known/latchkey.json') {
-      const identity = { protocol: 1, keying: 'server', signingKey: toBase64Url(this.signingKey) };
-      response.end(JSON.stringify({ ...identity, ...this.#options.identity }));
-      return;
-    }
-    if (this.#options.files?.(path, response) === true) return;
-    response.statusCode = 404;
-    response.end();
   }
 
   #deliverTo(member: Member, { epoch, rekey, welcomes, leases }: Rekeyed): void {
@@ -217,24 +222,36 @@ export class MeetingServer {
       member.note(method, ask);
       return;
     }
-    if (answer instanceof Refused) socket.send(refusal(id, answer.code));
-    else if (typeof answer === 'string') socket.send(answer);
+    if (answer === held) {
+      this.#waiting.set(member, () =>
+        this.#send(visit, { id, member, method, ask, answer: this.#answer(visit, member, method, ask) }),
+      );
+    } else this.#send(visit, { id, member, method, ask, answer });
+    member.note(method, ask);
+  }
+
+  #send(visit: Visit, { id, member, method, ask, answer }: Answering): void {
+    const { socket } = visit;
+    if (answer instanceof Refused) {
+      socket.send(refusal(id, answer));
+      // Nobody was let in: the same socket may ask again.
+      if (method === 'join') visit.member = null;
+    } else if (typeof answer === 'string') socket.send(answer);
     else {
       socket.send(JSON.stringify({ id, ok: true, data: answer }));
       this.#answered(visit, member, method, ask);
     }
-    member.note(method, ask);
   }
 
   /** Before it is known who it is. */
   #strange(visit: Visit, id: number, method: Method): void {
     const instead = method === 'challenge' ? this.#options.challenged?.() : undefined;
     if (instead === cut) visit.socket.terminate();
-    else if (instead !== undefined) visit.socket.send(refusal(id, instead.code));
+    else if (instead !== undefined) visit.socket.send(refusal(id, instead));
     else if (method === 'challenge') {
       visit.challenge = new Uint8Array(randomBytes(32));
       visit.socket.send(JSON.stringify({ id, ok: true, data: { challenge: toBase64Url(visit.challenge) } }));
-    } else visit.socket.send(refusal(id, method === 'resume' ? 'resume_refused' : 'not_joined'));
+    } else visit.socket.send(refusal(id, new Refused(method === 'resume' ? 'resume_refused' : 'not_joined')));
   }
 
   #resuming(ask: unknown): Member | undefined {
@@ -296,7 +313,8 @@ export class MeetingServer {
     for (const own of member.producers) if (!ask.producers.includes(own)) member.producers.delete(own);
     for (const own of member.consumers) if (!ask.consumers.includes(own)) member.consumers.delete(own);
     return {
-      participants: this.members.map(({ participantId, name, role }) => ({ participantId, name, role })),
+      door: this.door,
+      participants: this.members.map((one) => one.entry),
       producers: this.producers.filter(({ participantId }) => participantId !== member.participantId),
       gone: {
         producers: ask.producers.filter((own) => !member.producers.has(own)),
@@ -333,20 +351,20 @@ export class MeetingServer {
     const { participantId, role } = member;
     const admitted = this.keys.admit(member, ask.publicKey);
     member.lease = admitted.lease;
-    const others = this.members.map(({ participantId, name, role }) => ({ participantId, name, role }));
-    for (const other of this.members)
-      other.notice('participantJoined', { participantId, name: member.name, role });
+    for (const other of this.members) other.notice('roster', delta({ participants: [member.entry] }));
     this.members.push(member);
     const answer: Answer<'join'> = {
       protocol: 1,
       keying: 'server',
       meeting: { id: meetingId, kind: 'interactive' },
+      door: this.door,
       participantId,
       name: member.name,
       role,
       admission: toBase64Url(admitted.admission),
       routerRtpCapabilities: {},
-      participants: others,
+      iceServers: [],
+      participants: this.members.map((one) => one.entry),
       producers: [...this.producers],
       timers: {
         receiverGraceMs: defaultTimers.receiverGraceMs,
@@ -361,7 +379,8 @@ export class MeetingServer {
   #notice(member: Member, notice: string, data: unknown): void {
     if (!isClientNotice(notice)) throw new Error(`there is no notice ${notice}`);
     if (notice === 'confirmed') member.confirmed.push(clientNotices.confirmed.parse(data).epoch);
-    else member.acknowledged.push(clientNotices.acknowledged.parse(data));
+    else if (notice === 'acknowledged') member.acknowledged.push(clientNotices.acknowledged.parse(data));
+    else member.reports.push(clientNotices.report.parse(data));
     member.note(notice, data);
     const current = this.keys.made.at(-1);
     if (this.#options.automatic !== true || notice !== 'acknowledged' || current === undefined) return;
@@ -376,25 +395,10 @@ export class MeetingServer {
     if (at === -1) return;
     this.members.splice(at, 1);
     for (const other of this.members) {
-      other.notice('participantLeft', { participantId: member.participantId, cause: 'left' });
+      other.notice('roster', delta({ left: [{ participantId: member.participantId, cause: 'left' }] }));
     }
     if (this.#options.automatic === true && this.members.length > 0 && this.#keyed.has(member)) {
       this.deliver(this.rekey({ departures: [member] }));
     }
   }
 }
-
-interface Visit {
-  readonly socket: WebSocket;
-  member: Member | null;
-  /** For one resume. */
-  challenge: Uint8Array | null;
-}
-
-const refusal = (id: number, code: ErrorCode): string =>
-  JSON.stringify({ id, ok: false, error: { code, message: code } });
-
-const claimsIn = (token: string): { name: string; role: Role } => {
-  const bytes = fromBase64Url(token.split('.')[1] ?? '') ?? new Uint8Array();
-  return JSON.parse(new TextDecoder().decode(bytes)) as { name: string; role: Role };
-};

@@ -3,7 +3,12 @@
 import { once } from 'node:events';
 import type { WebSocket } from 'ws';
 import type { Lease, Role } from '../../src/protocol/names.ts';
-import type { NoticeData, ServerNotice } from '../../src/protocol/signaling.ts';
+import type {
+  ClientNoticeData,
+  NoticeData,
+  Participant,
+  ServerNotice,
+} from '../../src/protocol/signaling.ts';
 
 /** A waiter for something that a client sends. */
 interface Waiter {
@@ -11,11 +16,25 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
+/** A roster notice with this and nothing else. */
+export const delta = (changes: Partial<NoticeData<'roster'>>): NoticeData<'roster'> => ({
+  full: false,
+  participants: [],
+  left: [],
+  producers: [],
+  removed: [],
+  ...changes,
+});
+
 export class Member {
   /** Another one after each resume. */
   socket: WebSocket;
   readonly name: string;
-  readonly role: Role;
+  /** What its token gave: every admission names it. */
+  readonly tokenRole: Role;
+  /** What it is now. */
+  role: Role;
+  hand: number | null = null;
   participantId = '';
   lease = 0 as Lease;
   /** Of the admission that waits for a rekey. */
@@ -25,6 +44,7 @@ export class Member {
   readonly consumers = new Set<string>();
   acknowledged: { epoch: number; fingerprint: string }[] = [];
   confirmed: number[] = [];
+  readonly reports: ClientNoticeData<'report'>[] = [];
   /** All that it sent, requests and notices. */
   readonly received: { name: string; data: unknown }[] = [];
   #waiters: Waiter[] = [];
@@ -32,7 +52,14 @@ export class Member {
   constructor(socket: WebSocket, name: string, role: Role) {
     this.socket = socket;
     this.name = name;
+    this.tokenRole = role;
     this.role = role;
+  }
+
+  /** As a roster has it. */
+  get entry(): Participant {
+    const { participantId, name, role, hand } = this;
+    return { participantId, name, role, hand };
   }
 
   notice<N extends ServerNotice>(notice: N, data: NoticeData<N>): void {

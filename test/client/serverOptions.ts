@@ -8,12 +8,17 @@ import type { Member } from './member.ts';
 /** What `intercept` answers to have the socket cut instead of an answer sent. */
 export const cut = Symbol('cut');
 
+/** … to have no answer sent for now. */
+export const held = Symbol('held');
+
 /** … and to have it refused. */
 export class Refused {
   readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode) {
+  constructor(code: ErrorCode, retryAfterMs?: number) {
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -22,7 +27,7 @@ export interface MeetingServerOptions {
   readonly timers?: Partial<Answer<'join'>['timers']>;
   /** What `/.well-known/latchkey.json` says instead of the truth. */
   readonly identity?: Record<string, unknown>;
-  /** Answers before anything else does: an answer, a string to send as it is, `cut`, `Refused`, or undefined to go on. */
+  /** Answers before anything else does: an answer, a string to send as it is, `cut`, `held`, `Refused`, or undefined to go on. */
   readonly intercept?: (member: Member, method: string, ask: unknown) => unknown;
   /** That the socket is cut after this was done, instead of an answer sent. */
   readonly loses?: (member: Member, method: string) => boolean;

@@ -8,7 +8,7 @@ import type { Role } from '../../src/protocol/names.ts';
 import { deriveEpochKey } from '../../src/sframe/epochKeys.ts';
 import { FrameOpener } from '../../src/sframe/frameOpener.ts';
 import { capture } from './capture.ts';
-import { MeetingServer } from './meetingServer.ts';
+import { delta, MeetingServer } from './meetingServer.ts';
 import type { MeetingServerOptions } from './meetingServer.ts';
 import { inEpoch, next } from './observe.ts';
 import { produceAsk } from './scene.ts';
@@ -280,11 +280,11 @@ describe('a session', () => {
     const member = to.member('Ann');
     const came = next(ann.session, 'participantJoined');
     const ben = await join(to, 'Ben', 'host');
-    assert.deepEqual(await came, { participantId: 'p-2', name: 'Ben', role: 'host' });
+    assert.deepEqual(await came, { participantId: 'p-2', name: 'Ben', role: 'host', hand: null });
     assert.deepEqual(ben.session.roster.participants, [
-      { participantId: 'p-1', name: 'Ann', role: 'presenter' },
+      { participantId: 'p-1', name: 'Ann', role: 'presenter', hand: null },
     ]);
-    assert.deepEqual(ann.session.self, { participantId: 'p-1', name: 'Ann', role: 'presenter' });
+    assert.deepEqual(ann.session.self, { participantId: 'p-1', name: 'Ann', role: 'presenter', hand: null });
 
     const seen: string[] = [];
     ann.session.on('producerAdded', ({ source }) => seen.push(`added ${source}`));
@@ -310,12 +310,12 @@ describe('a session', () => {
       stream: 2,
       paused: false,
     } as const;
-    for (const one of [camera, camera, screen]) member.notice('producerAdded', one);
+    for (const one of [camera, camera, screen]) member.notice('roster', delta({ producers: [one] }));
     for (const paused of [true, true, false]) {
-      member.notice('producerChanged', { producerId: 'c', participantId: 'p-2', paused });
+      member.notice('roster', delta({ producers: [{ ...camera, paused }] }));
     }
     for (const producerId of ['s', 's', 'nothing'])
-      member.notice('producerRemoved', { producerId, participantId: 'p-2' });
+      member.notice('roster', delta({ removed: [{ producerId }] }));
     const gone = next(ann.session, 'participantLeft');
     await ben.session.leave();
     await gone;

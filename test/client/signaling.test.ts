@@ -101,15 +101,23 @@ describe('signalling', () => {
     [
       'a stream that cannot be',
       JSON.stringify({
-        notice: 'producerAdded',
+        notice: 'roster',
         data: {
-          producerId: 'a',
-          participantId: 'p',
-          kind: 'audio',
-          source: 'microphone',
-          lease: 0,
-          stream: 0,
-          paused: false,
+          full: false,
+          participants: [],
+          left: [],
+          producers: [
+            {
+              producerId: 'a',
+              participantId: 'p',
+              kind: 'audio',
+              source: 'microphone',
+              lease: 0,
+              stream: 0,
+              paused: false,
+            },
+          ],
+          removed: [],
         },
       }),
     ],

@@ -141,7 +141,9 @@ describe('the agent in a worker', () => {
     const [from, to] = [session.lease, toLease(session.lease + 1)];
     const receiver = worker.agent.receiver({ lease: from, stream: streamId(0) }, 'opus');
     await worker.proxy.leases([{ from, to, epoch: epochId(made.epoch + 1) }]);
+    const opened = new Promise((resolve) => worker.proxy.on('firstOpened', resolve));
     assert.deepEqual(await receiver.open(sealed), Uint8Array.of(1, 2, 3));
+    await opened;
 
     const secrets = [...worker.kept.resumeSecrets, ...worker.kept.epochSecrets];
     assert.equal(secrets.length, 4);

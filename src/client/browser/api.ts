@@ -2,9 +2,29 @@
 // one is reachable from here.
 
 import type { ErrorCode } from '../../protocol/errors.ts';
-import type { DepartureCause, MediaKind, MeetingKind, Role, Source, Trigger } from '../../protocol/names.ts';
+import type {
+  DepartureCause,
+  MediaKind,
+  MeetingKind,
+  Role,
+  Source,
+  Trigger,
+  WaitingReason,
+} from '../../protocol/names.ts';
+import type { Door, Guest } from '../../protocol/signaling.ts';
 
-export type { DepartureCause, ErrorCode, MediaKind, MeetingKind, Role, Source, Trigger };
+export type {
+  DepartureCause,
+  Door,
+  ErrorCode,
+  Guest,
+  MediaKind,
+  MeetingKind,
+  Role,
+  Source,
+  Trigger,
+  WaitingReason,
+};
 
 /** Steps of joining, in order. */
 export const joinSteps = ['support', 'server', 'admission', 'key', 'media', 'joined'] as const;
@@ -22,6 +42,11 @@ export interface JoinOptions {
   /** For tokens bound to a participant's Ed25519 key (`cnf`): signs what is given and answers 64 bytes. */
   readonly sign?: (message: Uint8Array) => Promise<Uint8Array>;
   readonly onProgress?: (step: JoinStep) => void;
+  /**
+   * Joining takes longer: `lobby`: until a host lets this participant in; `backstage`: until the meeting goes live; `busy`: the server has
+   * too much to do and is asked again by itself.
+   */
+  readonly onWaiting?: (reason: WaitingReason | 'busy') => void;
   /** Gives up joining; without effect once joined. */
   readonly signal?: AbortSignal;
 }
@@ -30,6 +55,8 @@ export interface MeetingParticipant {
   readonly participantId: string;
   readonly name: string;
   readonly role: Role;
+  /** Raised hands in the order in which they were raised: the first has the lowest number. Null: not raised. */
+  readonly hand: number | null;
   /** Sources that this participant sends now, and whether each is muted. */
   readonly sending: readonly { readonly source: Source; readonly kind: MediaKind; readonly muted: boolean }[];
 }
@@ -43,6 +70,7 @@ export interface PublishOptions {
 
 /** One track being sent. */
 export interface Publication {
+  /** Another one after the server's media worker was replaced. */
   readonly producerId: string;
   readonly kind: MediaKind;
   readonly source: Source;
@@ -60,11 +88,40 @@ export interface RemoteTrack {
   readonly track: MediaStreamTrack;
 }
 
+/** A video that is looked at. */
+export interface ViewedVideo {
+  readonly participantId: string;
+  readonly source: 'camera' | 'screen';
+  /** Device pixels of the picture's height on the screen: decides which size of it is sent here. */
+  readonly height: number;
+}
+
+/** What hosts may do. @throws LatchkeyError `forbidden` for everybody else, `not_found` for who has just gone. */
+export interface HostControls {
+  /** To the stage (`presenter`), back to the audience (`viewer`), or to be a host as well; without joining again. */
+  setRole(participantId: string, role: Role): Promise<void>;
+  /** Mutes somebody's microphone, or without an id that of everybody who is no host. They may unmute. */
+  mute(participantId?: string): Promise<void>;
+  /** Ends what somebody shares of a screen. */
+  stopShare(participantId: string): Promise<void>;
+  /** Cut at once; the key changes behind it. */
+  remove(participantId: string): Promise<void>;
+  /** Locks, opens or closes the lobby, goes live. What is not given stays. */
+  setDoor(change: Partial<Door>): Promise<void>;
+  /** Without ids: everybody who waits. */
+  admit(waitingIds?: readonly string[]): Promise<void>;
+  turnAway(waitingIds: readonly string[]): Promise<void>;
+  /** Ends the meeting for everybody. */
+  end(): Promise<void>;
+}
+
 export interface MeetingEvents {
   /** A track whose frames are being opened. A new listener is told of those that are there already. */
   readonly track: RemoteTrack;
   readonly trackEnded: RemoteTrack;
   readonly participantJoined: MeetingParticipant;
+  /** Another role, a hand that was raised or taken down, also of this participant itself; or others send something more or less. */
+  readonly participantChanged: MeetingParticipant;
   readonly participantLeft: {
     readonly participantId: string;
     readonly name: string;
@@ -76,6 +133,14 @@ export interface MeetingEvents {
   readonly speakers: { readonly participantIds: readonly string[] };
   /** Another participant muted or unmuted a source. */
   readonly muted: { readonly participantId: string; readonly source: Source; readonly muted: boolean };
+  /** This participant's own role: with it what it may send. What a viewer that was a presenter had published has ended. */
+  readonly role: { readonly role: Role };
+  /** Locked or not, lobby or not, live or not. */
+  readonly door: Door;
+  /** To hosts: who waits to be let in. `count` may be more than are named. */
+  readonly guests: { readonly count: number; readonly guests: readonly Guest[] };
+  /** A host muted this. `setMuted` unmutes it. */
+  readonly mutedByHost: Publication;
   /**
    * `lost`: the connection to the server is gone. Sound and picture go on for now, what is asked for waits, and it is tried to come back
    * for as long as the server keeps the place (10 seconds by default). `resumed`: it did, as the same participant with the same
@@ -148,7 +213,12 @@ export interface Meeting {
   readonly name: string | undefined;
   readonly kind: MeetingKind;
   readonly participantId: string;
+  /** May change. */
   readonly role: Role;
+  readonly door: Door;
+  /** For hosts: who waits to be let in. */
+  readonly guests: MeetingEvents['guests'];
+  readonly host: HostControls;
   /** `server`: whoever controls the server's code could decrypt. */
   readonly keying: 'server';
   /** The epoch in use. */
@@ -173,6 +243,14 @@ export interface Meeting {
   setMuted(publication: Publication, muted: boolean): Promise<void>;
   /** Another device, the same stream: no new key, nobody else notices. */
   replaceTrack(publication: Publication, track: MediaStreamTrack): Promise<void>;
+  /**
+   * Which videos are looked at, and how large: the others are not received. Until it is called all are. Sound needs no view: the loudest are
+   * heard. A track of a video that is looked at comes with `track`; one that is no longer may go with `trackEnded`.
+   */
+  view(videos: readonly ViewedVideo[]): void;
+  raiseHand(raised: boolean): Promise<void>;
+  /** Back to the audience, by oneself. */
+  stepDown(): Promise<void>;
   /** Tells the server, overwrites what keys it can, ends the worker. Tracks given to `publish` stay the page's own. */
   leave(): Promise<void>;
   /** @returns a function that takes the listener away. */

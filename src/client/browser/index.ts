@@ -1,5 +1,6 @@
 // Latchkey's SDK: `joinMeeting` and the types of what it gives. Nothing else is exported, keys least of all.
 
+import './noEval.ts';
 import { fromBase64Url } from '../../protocol/bytes.ts';
 import { lengths } from '../../protocol/names.ts';
 import { timers } from '../../protocol/timers.ts';
@@ -46,7 +47,7 @@ const connectSession = (
   thread: SFrameThread,
   signingKey: Uint8Array | null,
 ): Promise<Session> => {
-  const { url, token, meeting, sign, signal, onProgress } = options;
+  const { url, token, meeting, sign, signal, onProgress, onWaiting } = options;
   return connect({
     url,
     token,
@@ -57,6 +58,7 @@ const connectSession = (
     ...(sign === undefined ? {} : { sign }),
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onWaiting === undefined ? {} : { onWaiting }),
   });
 };
 

@@ -6,8 +6,11 @@ import type { Participant } from '../../protocol/signaling.ts';
 import { Emitter } from '../session/emitter.ts';
 import type { EpochState } from '../session/keyPlane.ts';
 import type { Session } from '../session/session.ts';
+import { createHostControls } from './hostControls.ts';
 import type {
+  Door,
   EpochInfo,
+  HostControls,
   Meeting,
   MeetingEvents,
   MeetingParticipant,
@@ -15,12 +18,14 @@ import type {
   Publication,
   PublishOptions,
   RemoteTrack,
+  ViewedVideo,
 } from './api.ts';
 import { Media } from './media.ts';
 import type { SFrameThread } from './sframeThread.ts';
 
 export class KeyedMeeting implements Meeting {
   readonly keying = 'server';
+  readonly host: HostControls;
   readonly #session: Session;
   readonly #thread: SFrameThread;
   readonly #media: Media;
@@ -39,6 +44,7 @@ export class KeyedMeeting implements Meeting {
     this.#media = media;
     this.#events = events;
     this.#epoch = session.epoch ?? epoch;
+    this.host = createHostControls(session);
     // A page that goes away comes back as somebody else: nobody waits for it.
     const goodbye = (): void => session.close();
     globalThis.addEventListener('pagehide', goodbye);
@@ -65,6 +71,7 @@ export class KeyedMeeting implements Meeting {
       onTrack: (remote) => events.emit('track', remote),
       onTrackEnded: (remote) => events.emit('trackEnded', remote),
       onPublicationEnded: (publication) => events.emit('publicationEnded', publication),
+      onMutedByHost: (publication) => events.emit('mutedByHost', publication),
       onFailed: ({ code, message }) => events.emit('failure', { code, message }),
     });
     const [epoch, media] = await Promise.allSettled([
@@ -105,6 +112,14 @@ export class KeyedMeeting implements Meeting {
     return this.#session.role;
   }
 
+  get door(): Door {
+    return this.#session.door;
+  }
+
+  get guests(): MeetingEvents['guests'] {
+    return this.#session.guests;
+  }
+
   get epoch(): number {
     return this.#epoch.epoch;
   }
@@ -118,11 +133,7 @@ export class KeyedMeeting implements Meeting {
   }
 
   get participants(): readonly MeetingParticipant[] {
-    const self = {
-      ...this.#session.self,
-      sending: this.publications.map(({ source, kind, muted }) => ({ source, kind, muted })),
-    };
-    return [self, ...this.#session.roster.participants.map((other) => this.#describe(other))];
+    return [this.#session.self, ...this.#session.roster.participants].map((one) => this.#describe(one));
   }
 
   get publications(): readonly Publication[] {
@@ -147,6 +158,18 @@ export class KeyedMeeting implements Meeting {
 
   replaceTrack(publication: Publication, track: MediaStreamTrack): Promise<void> {
     return this.#media.publications.replaceTrack(publication, track);
+  }
+
+  view(videos: readonly ViewedVideo[]): void {
+    this.#media.subscriptions.view(videos);
+  }
+
+  async raiseHand(raised: boolean): Promise<void> {
+    await this.#session.request('raiseHand', { raised });
+  }
+
+  async stepDown(): Promise<void> {
+    await this.#session.request('setRole', { participantId: this.participantId, role: 'viewer' });
   }
 
   async leave(): Promise<void> {
@@ -183,12 +206,18 @@ export class KeyedMeeting implements Meeting {
     });
     session.on('connection', (data) => events.emit('connection', data));
     session.on('participantJoined', (joined) => events.emit('participantJoined', this.#describe(joined)));
+    session.on('participantChanged', (changed) => events.emit('participantChanged', this.#describe(changed)));
+    for (const event of ['producerAdded', 'producerRemoved'] as const)
+      session.on(event, ({ participantId }) => this.#sendingChanged(participantId));
     session.on('participantLeft', ({ participant: { participantId, name }, cause }) =>
       events.emit('participantLeft', { participantId, name, cause }),
     );
     session.on('producerChanged', ({ participantId, source, paused }) =>
       events.emit('muted', { participantId, source, muted: paused }),
     );
+    session.on('role', (data) => events.emit('role', data));
+    session.on('door', (data) => events.emit('door', data));
+    session.on('guests', (data) => events.emit('guests', data));
     session.on('speakers', (participantIds) => events.emit('speakers', { participantIds }));
     session.on('sendingPaused', (data) => events.emit('sendingPaused', data));
     session.on('failure', ({ code, message }) => events.emit('failure', { code, message }));
@@ -198,11 +227,19 @@ export class KeyedMeeting implements Meeting {
     });
   }
 
+  /** Whoever left took what it sent along, and is not told of any more. */
+  #sendingChanged(participantId: string): void {
+    const participant = this.#session.roster.participant(participantId);
+    if (participant !== undefined) this.#events.emit('participantChanged', this.#describe(participant));
+  }
+
   #describe(participant: Participant): MeetingParticipant {
-    const sending = this.#session.roster
-      .producersOf(participant.participantId)
-      .map(({ source, kind, paused }) => ({ source, kind, muted: paused }));
-    return { ...participant, sending };
+    const { participantId } = participant;
+    const sending =
+      participantId === this.participantId
+        ? this.publications
+        : this.#session.roster.producersOf(participantId).map((one) => ({ ...one, muted: one.paused }));
+    return { ...participant, sending: sending.map(({ source, kind, muted }) => ({ source, kind, muted })) };
   }
 }
 

@@ -64,6 +64,7 @@ export const serveAgent = (
   };
 
   agent.on('recovered', (data) => port.postMessage({ event: 'recovered', data }));
+  agent.on('firstOpened', (data) => port.postMessage({ event: 'firstOpened', data }));
   agent.on('expired', (data) => port.postMessage({ event: 'expired', data }));
   agent.on('failed', (data) => port.postMessage({ event: 'failed', data }));
   port.addEventListener('message', ({ data }) => void answer(data as AgentCall));

@@ -5,11 +5,13 @@ import { fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { joinSignatureInput } from '../../protocol/keyMessages.ts';
 import { protocolVersion } from '../../protocol/names.ts';
+import type { WaitingReason } from '../../protocol/names.ts';
 import type { Ask } from '../../protocol/signaling.ts';
 import { timers } from '../../protocol/timers.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { KeyAgent } from './keyAgent.ts';
+import { Knocking } from './knocking.ts';
 import { fetchSigningKey } from './serverIdentity.ts';
 import { Session } from './session.ts';
 import { Signaling } from './signaling.ts';
@@ -29,27 +31,36 @@ export interface ConnectOptions {
   /** That this client seals and opens its frames itself; servers let nobody else in. */
   readonly encodedTransforms: boolean;
   readonly clock?: Clock;
-  /** 0 ≤ r < 1, for the pauses between attempts to come back. */
+  /** 0 ≤ r < 1, for the pauses between attempts to come in or to come back. */
   readonly random?: () => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (step: 'server' | 'admission') => void;
+  /** Called when it becomes one of these: before the door; `busy`: asked again by itself, for two minutes at most. */
+  readonly onWaiting?: (reason: WaitingReason | 'busy') => void;
 }
 
 /** @throws LatchkeyError, or the signal's reason. */
 export const connect = async (options: ConnectOptions): Promise<Session> => {
   const { keyAgent, clock = systemClock } = options;
   const signal = options.signal ?? new AbortController().signal;
-  let signaling: Signaling | null = null;
-  const abort = (): void => signaling?.close();
+  const random = options.random ?? Math.random;
+  let knocking: Knocking | null = null;
+  const abort = (): void => knocking?.close();
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();
     options.onProgress?.('server');
     const [signingKey, opened] = await openBoth(options, clock, signal);
-    signaling = opened;
+    knocking = new Knocking(opened, {
+      clock,
+      random,
+      signal,
+      open: () => Signaling.open(options.url, clock, timers.joinTimeoutMs.default),
+      onWaiting: (reason) => options.onWaiting?.(reason),
+    });
     options.onProgress?.('admission');
     const { publicKey } = await keyAgent.begin();
-    const joined = await signaling.request('join', await ask(options, publicKey));
+    const { signaling, joined, since } = await knocking.knock(await ask(options, publicKey));
     if (joined.protocol !== protocolVersion) throw new LatchkeyError('unsupported_protocol');
     const { meeting, participantId, role } = joined;
     const { lease, incarnation } = await keyAgent.admit(
@@ -64,15 +75,16 @@ export const connect = async (options: ConnectOptions): Promise<Session> => {
       signaling,
       agent: keyAgent,
       clock,
-      random: options.random ?? Math.random,
+      random,
       open,
       signingKey,
       joined,
       lease,
       incarnation,
+      since,
     });
   } catch (thrown) {
-    signaling?.close();
+    knocking?.close();
     keyAgent.close();
     // What closing broke off failed because of the signal.
     signal.throwIfAborted();

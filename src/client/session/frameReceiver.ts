@@ -17,6 +17,8 @@ interface FrameReceiverParts<Secret, Key> {
   readonly counts: FrameTally;
   readonly clock: Clock;
   readonly onRecovered: () => void;
+  /** The first of all that these counts count. */
+  readonly onFirstOpened: () => void;
   readonly onFailed: (cause: unknown) => void;
   readonly onClose: () => void;
 }
@@ -42,6 +44,7 @@ export class FrameReceiver<Secret, Key> {
         return null;
       }
       counts.opened++;
+      if (counts.opened === 1) this.#parts.onFirstOpened();
       if (this.#gap) this.#report();
       return result.frame;
     } catch (thrown) {

@@ -51,6 +51,7 @@ export interface FrameStreamsOptions<Secret, Key> {
   readonly lease: Lease;
   readonly incarnation: Uint8Array;
   readonly onRecovered: (origin: StreamOrigin) => void;
+  readonly onFirstOpened: () => void;
   readonly onExpired: (epoch: EpochId) => void;
   /** The platform's cryptography failed: not a peer's doing. */
   readonly onFailed: (cause: unknown) => void;
@@ -190,6 +191,7 @@ export class FrameStreams<Secret, Key> {
       clock: this.#options.clock,
       // A lost frame costs audio nothing that a key frame would mend.
       onRecovered: codec === 'vp8' ? () => this.#options.onRecovered(origin) : () => undefined,
+      onFirstOpened: this.#options.onFirstOpened,
       onFailed: this.#options.onFailed,
       onClose: () => {
         held.users--;

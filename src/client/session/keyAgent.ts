@@ -68,6 +68,8 @@ export interface SignedTransport {
 export interface KeyAgentEvents {
   /** Frames of this stream open again after some did not: a decoder wants a key frame. At most twice a second a stream. */
   readonly recovered: { readonly lease: Lease; readonly stream: StreamId };
+  /** Once: a frame of somebody else was opened. */
+  readonly firstOpened: null;
   /** The epoch in use outlived its time: nothing is sent until another is activated. */
   readonly expired: { readonly epoch: EpochId };
   /** The agent is gone, and all keys with it. */

@@ -27,7 +27,7 @@ export interface EpochState {
 export interface KeyPlaneEnds {
   readonly agent: KeyAgent;
   readonly clock: Clock;
-  readonly notify: <N extends ClientNotice>(notice: N, data: ClientNoticeData<N>) => void;
+  readonly notify: <N extends ClientNotice>(notice: N, data: ClientNoticeData<N>) => unknown;
   /** Switched and confirmed. */
   readonly onEpoch: (state: EpochState) => void;
   /** Sending stands still until the next epoch. */

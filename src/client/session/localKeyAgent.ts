@@ -197,6 +197,7 @@ export class LocalKeyAgent<Secret, Key> implements KeyAgent {
       lease,
       incarnation,
       onRecovered: (origin) => this.#events.emit('recovered', origin),
+      onFirstOpened: () => this.#events.emit('firstOpened', null),
       onExpired: (epoch) => this.#events.emit('expired', { epoch }),
       onFailed: () => this.#fail(),
     });

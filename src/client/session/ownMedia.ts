@@ -41,6 +41,12 @@ export class OwnMedia {
     for (const [consumer, of] of this.#consumers) if (of === producerId) this.#consumers.delete(consumer);
   }
 
+  /** With the worker that it was on. */
+  lose(): void {
+    this.#producers.clear();
+    this.#consumers.clear();
+  }
+
   /** What of it was still here is answered. */
   remove({ producers, consumers }: Answer<'resume'>['gone']): GoneMedia {
     return {

@@ -1,5 +1,6 @@
-// Who is there, as the server tells it and as a resume finds it: from notices and answers to the roster, the leases of its people, and the
-// events of what changed.
+// Who is there, as the server tells it and as a resume finds it: from rosters to the model of them, the leases of its people, and the events
+// of what changed. A roster names this participant too: its role and its hand are taken from there. Of what it sends itself only
+// the end is: a host, a change of role or a lost worker ends it without having been asked.
 
 import { lease as toLease } from '../../protocol/names.ts';
 import type { DepartureCause, EpochId } from '../../protocol/names.ts';
@@ -7,11 +8,11 @@ import type { Answer, NoticeData, Participant, Producer } from '../../protocol/s
 import type { Emitter } from './emitter.ts';
 import type { LeaseChange } from './keyAgent.ts';
 import type { OwnMedia } from './ownMedia.ts';
-import { Roster } from './roster.ts';
-import type { SessionEvents } from './session.ts';
+import { differs, Roster } from './roster.ts';
+import type { RosterDelta } from './roster.ts';
+import type { SessionEvents } from './sessionEvents.ts';
 
 export interface PresenceEnds {
-  readonly selfId: string;
   readonly events: Emitter<SessionEvents>;
   readonly own: OwnMedia;
   /** The first of which no key has come yet. */
@@ -20,71 +21,94 @@ export interface PresenceEnds {
   readonly onLeases: (changes: readonly LeaseChange[]) => void;
 }
 
+type Joined = Pick<Answer<'join'>, 'participantId' | 'name' | 'role' | 'participants' | 'producers'>;
+
 export class Presence {
   /** The others. */
   readonly roster: Roster;
   readonly #ends: PresenceEnds;
+  #self: Participant;
+  /** Those of its own producers that a roster has named: the first comes later than the answer to `produce`. */
+  readonly #ownNamed = new Set<string>();
 
-  constructor(
-    { participants, producers }: Pick<Answer<'join'>, 'participants' | 'producers'>,
-    ends: PresenceEnds,
-  ) {
+  constructor({ participantId, name, role, participants, producers }: Joined, ends: PresenceEnds) {
     this.#ends = ends;
+    this.#self = { participantId, name, role, hand: null };
+    this.#self = participants.find((one) => this.#isSelf(one)) ?? this.#self;
     this.roster = new Roster(this.#others(participants), this.#others(producers));
   }
 
-  joined(participant: Participant): void {
-    if (participant.participantId === this.#ends.selfId) return;
-    if (this.roster.join(participant)) this.#ends.events.emit('participantJoined', participant);
+  get self(): Participant {
+    return this.#self;
   }
 
-  left({ participantId, cause }: NoticeData<'participantLeft'>): void {
-    const left = this.roster.leave(participantId);
-    if (left !== null) this.#gone(left, cause);
-  }
-
-  producerAdded(producer: Producer): void {
-    this.#noteLease(producer.participantId, producer.lease);
-    if (this.roster.add(producer)) this.#ends.events.emit('producerAdded', producer);
-  }
-
-  producerChanged(change: NoticeData<'producerChanged'>): void {
-    const producer = this.roster.change(change);
-    if (producer !== null) this.#ends.events.emit('producerChanged', producer);
-  }
-
-  producerRemoved(producerId: string): void {
-    const producer = this.roster.remove(producerId);
-    if (producer !== null) this.#removed(producer);
+  /** What changed since the last, or all there is. */
+  told(delta: RosterDelta): void {
+    this.#take(delta);
+    const ended = this.#endedOwn(delta);
+    for (const producerId of ended) this.#ownNamed.delete(producerId);
+    // What went with a worker is none of its own any more: `mediaLost` came before.
+    if (ended.length > 0) this.#lost(this.#ends.own.remove({ producers: ended, consumers: [] }));
+    for (const { producerId } of delta.producers.filter((one) => this.#isSelf(one)))
+      this.#ownNamed.add(producerId);
   }
 
   leases(epoch: EpochId, leases: NoticeData<'leases'>['leases']): void {
     for (const { participantId, lease } of this.#others(leases)) this.#noteLease(participantId, lease, epoch);
   }
 
-  /** What happened while nothing was heard. How those left who are not here any more, nobody told. */
+  /** What happened while nothing was heard. */
   resumed({ participants, producers, gone }: Answer<'resume'>): void {
-    const { events, own } = this.#ends;
-    const theirs = this.#others(producers);
-    const { joined, left, removed, added, changed } = this.roster.become(this.#others(participants), theirs);
+    this.#take({ full: true, participants, producers, left: [], removed: [] });
+    this.#lost(this.#ends.own.remove(gone));
+  }
+
+  #take(delta: RosterDelta): void {
+    const { events } = this.#ends;
+    const theirs = this.#others(delta.producers);
     for (const { participantId, lease } of theirs) this.#noteLease(participantId, lease);
-    for (const one of left) this.#gone(one, 'left');
+    const { left, removed, joined, altered, changed, added } = this.roster.apply({
+      ...delta,
+      participants: this.#others(delta.participants),
+      left: this.#others(delta.left),
+      producers: theirs,
+    });
+    for (const { participant, producers, cause } of left) this.#gone(participant, producers, cause);
     for (const producer of removed) this.#removed(producer);
     for (const participant of joined) events.emit('participantJoined', participant);
+    for (const participant of altered) events.emit('participantChanged', participant);
+    for (const own of delta.participants.filter((one) => this.#isSelf(one))) this.#changed(own);
     for (const producer of changed) events.emit('producerChanged', producer);
     for (const producer of added) events.emit('producerAdded', producer);
-    const lost = own.remove(gone);
-    if (lost.producers.length + lost.consumers.length > 0) events.emit('gone', lost);
+  }
+
+  #changed(self: Participant): void {
+    const before = this.#self;
+    if (!differs(before, self)) return;
+    this.#self = self;
+    this.#ends.events.emit('participantChanged', self);
+    if (before.role !== self.role) this.#ends.events.emit('role', { role: self.role });
+  }
+
+  #endedOwn({ full, removed, producers }: RosterDelta): string[] {
+    if (!full) return removed.map(({ producerId }) => producerId);
+    const named = new Set(producers.map(({ producerId }) => producerId));
+    return [...this.#ownNamed].filter((producerId) => !named.has(producerId));
+  }
+
+  #lost(lost: ReturnType<OwnMedia['remove']>): void {
+    if (lost.producers.length + lost.consumers.length > 0) this.#ends.events.emit('gone', lost);
+  }
+
+  #isSelf({ participantId }: { readonly participantId: string }): boolean {
+    return participantId === this.#self.participantId;
   }
 
   #others<T extends { readonly participantId: string }>(all: readonly T[]): T[] {
-    return all.filter(({ participantId }) => participantId !== this.#ends.selfId);
+    return all.filter((one) => !this.#isSelf(one));
   }
 
-  #gone(
-    { participant, producers }: { participant: Participant; producers: readonly Producer[] },
-    cause: DepartureCause,
-  ): void {
+  #gone(participant: Participant, producers: readonly Producer[], cause: DepartureCause): void {
     for (const producer of producers) this.#removed(producer);
     this.#ends.events.emit('participantLeft', { participant, cause });
   }

@@ -1,20 +1,33 @@
 // Who is in the meeting and what they send, as the server tells it. A model without behaviour: it takes notices and answers what
-// changed. Repeated and late notices change nothing.
+// changed. Repeated and late entries change nothing.
 //
 // A participant's lease is that of its frames. It changes when the participant is admitted anew, from one epoch on; leases only rise.
 
 import { lease as toLease } from '../../protocol/names.ts';
-import type { Lease } from '../../protocol/names.ts';
+import type { DepartureCause, Lease } from '../../protocol/names.ts';
 import type { NoticeData, Participant, Producer } from '../../protocol/signaling.ts';
 
-/** What is different after a resume. */
+export type RosterDelta = NoticeData<'roster'>;
+
+/** What is different: who left is gone before who came, and what was removed before what was added. */
 export interface RosterChange {
-  readonly joined: readonly Participant[];
-  readonly left: readonly { readonly participant: Participant; readonly producers: readonly Producer[] }[];
+  readonly left: readonly (Departed & { readonly cause: DepartureCause })[];
   readonly removed: readonly Producer[];
-  readonly added: readonly Producer[];
+  readonly joined: readonly Participant[];
+  /** Another role, or another hand. */
+  readonly altered: readonly Participant[];
   readonly changed: readonly Producer[];
+  readonly added: readonly Producer[];
 }
+
+interface Departed {
+  readonly participant: Participant;
+  /** What it sent, which went with it. */
+  readonly producers: readonly Producer[];
+}
+
+/** Of the same participant. */
+export const differs = (a: Participant, b: Participant): boolean => a.role !== b.role || a.hand !== b.hand;
 
 export class Roster {
   readonly #participants = new Map<string, Participant>();
@@ -70,30 +83,43 @@ export class Roster {
     }
   }
 
-  /** Takes over what the server says is there. */
-  become(participants: readonly Participant[], producers: readonly Producer[]): RosterChange {
-    const present = new Set(participants.map(({ participantId }) => participantId));
-    const sent = new Map(producers.map((producer) => [producer.producerId, producer]));
-    const left = this.participants
-      .filter(({ participantId }) => !present.has(participantId))
-      .flatMap(({ participantId }) => this.leave(participantId) ?? []);
-    const removed = this.producers.filter(({ producerId }) => !sent.has(producerId));
-    for (const { producerId } of removed) this.#producers.delete(producerId);
-    const joined = participants.filter((participant) => this.join(participant));
-    const changed = producers.flatMap((producer) => this.change(producer) ?? []);
-    const added = producers.filter((producer) => this.add(producer));
-    return { joined, left, removed, added, changed };
+  /** Takes over what the server says. How those left whom a whole roster does not name, nobody tells. */
+  apply(delta: RosterDelta): RosterChange {
+    const causes = new Map(delta.left.map(({ participantId, cause }) => [participantId, cause]));
+    const { leaving, removing } = delta.full
+      ? this.#unnamed(delta)
+      : { leaving: [...causes.keys()], removing: delta.removed.map(({ producerId }) => producerId) };
+    const left = leaving.flatMap((participantId) => {
+      const departed = this.#leave(participantId);
+      return departed === null
+        ? []
+        : [{ ...departed, cause: causes.get(participantId) ?? ('left' as const) }];
+    });
+    const removed = removing.flatMap((producerId) => this.#remove(producerId) ?? []);
+    const joined: Participant[] = [];
+    const altered: Participant[] = [];
+    for (const now of delta.participants) {
+      const before = this.#participants.get(now.participantId);
+      if (before === undefined) joined.push(now);
+      else if (differs(before, now)) altered.push(now);
+      this.#participants.set(now.participantId, now);
+    }
+    const changed = delta.producers.flatMap((producer) => this.#change(producer) ?? []);
+    const added = delta.producers.filter((producer) => this.#add(producer));
+    return { left, removed, joined, altered, changed, added };
   }
 
-  /** False where it was already here. */
-  join(participant: Participant): boolean {
-    if (this.#participants.has(participant.participantId)) return false;
-    this.#participants.set(participant.participantId, participant);
-    return true;
+  #unnamed({ participants, producers }: RosterDelta): { leaving: string[]; removing: string[] } {
+    const here = new Set(participants.map(({ participantId }) => participantId));
+    const sent = new Set(producers.map(({ producerId }) => producerId));
+    return {
+      leaving: [...this.#participants.keys()].filter((participantId) => !here.has(participantId)),
+      removing: [...this.#producers.keys()].filter((producerId) => !sent.has(producerId)),
+    };
   }
 
-  /** The participant and what it sent, which goes with it; null where it was not here. */
-  leave(participantId: string): { participant: Participant; producers: readonly Producer[] } | null {
+  /** Null where it was not here. */
+  #leave(participantId: string): Departed | null {
     const participant = this.#participants.get(participantId);
     if (participant === undefined) return null;
     const producers = this.producersOf(participantId);
@@ -104,17 +130,14 @@ export class Roster {
   }
 
   /** False where it was already here. */
-  add(producer: Producer): boolean {
+  #add(producer: Producer): boolean {
     if (this.#producers.has(producer.producerId)) return false;
     this.#producers.set(producer.producerId, producer);
     return true;
   }
 
   /** The producer as it is now; null where nothing changed. */
-  change({
-    producerId,
-    paused,
-  }: Pick<NoticeData<'producerChanged'>, 'producerId' | 'paused'>): Producer | null {
+  #change({ producerId, paused }: Producer): Producer | null {
     const before = this.#producers.get(producerId);
     if (before === undefined || before.paused === paused) return null;
     const producer = { ...before, paused };
@@ -122,7 +145,7 @@ export class Roster {
     return producer;
   }
 
-  remove(producerId: string): Producer | null {
+  #remove(producerId: string): Producer | null {
     const producer = this.#producers.get(producerId) ?? null;
     this.#producers.delete(producerId);
     return producer;

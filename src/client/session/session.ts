@@ -10,73 +10,39 @@ import { LatchkeyError } from '../../protocol/errors.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { fromBase64Url, toBase64Url } from '../../protocol/bytes.ts';
 import { epochId, protocolVersion } from '../../protocol/names.ts';
-import type { DepartureCause, EndReason, Lease, Role, StreamId } from '../../protocol/names.ts';
+import type { EndReason, Lease, Role } from '../../protocol/names.ts';
 import type {
   Answer,
   Ask,
+  ClientNotice,
+  ClientNoticeData,
+  Door,
   Method,
   NoticeData,
   Participant,
-  Producer,
-  ServerNotice,
 } from '../../protocol/signaling.ts';
 import type { Clock } from './clock.ts';
 import { Emitter } from './emitter.ts';
+import { Entrance } from './entrance.ts';
 import type { KeyAgent } from './keyAgent.ts';
 import { KeyPlane } from './keyPlane.ts';
 import type { EpochState } from './keyPlane.ts';
 import { Link } from './link.ts';
 import { OwnMedia } from './ownMedia.ts';
-import type { GoneMedia } from './ownMedia.ts';
 import { Readmission } from './readmission.ts';
 import { Presence } from './presence.ts';
+import { Reporter } from './reporter.ts';
+import type { Hop } from './reporter.ts';
 import type { Roster } from './roster.ts';
-import type { AnyServerNotice, Signaling } from './signaling.ts';
+import type { SessionEnd, SessionEvents } from './sessionEvents.ts';
+import type { SessionParts } from './sessionParts.ts';
+import type { DeliveredNotice, AnyServerNotice, Signaling } from './signaling.ts';
 import { verifyTransports } from './transports.ts';
 
-export type SessionEnd = EndReason | 'connectionLost';
+export type { SessionEnd, SessionEvents };
 
 /** Ends that are failures. */
 const troubles: ReadonlySet<EndReason> = new Set(['protocolError', 'tooSlow', 'failed']);
-
-export interface SessionEvents {
-  /** `lost`: the socket is gone, and media go on without it for now; `resumed`: as before, with whatever events tell what changed. */
-  readonly connection: { readonly state: 'lost' | 'resumed' };
-  /** After a resume: what this participant had, and has no more. */
-  readonly gone: GoneMedia;
-  /** Sealing goes on under this epoch. */
-  readonly epoch: EpochState;
-  readonly participantJoined: Participant;
-  /** After a `producerRemoved` for each of its producers. */
-  readonly participantLeft: { readonly participant: Participant; readonly cause: DepartureCause };
-  readonly producerAdded: Producer;
-  readonly producerChanged: Producer;
-  readonly producerRemoved: Producer;
-  /** Loudest first. */
-  readonly speakers: readonly string[];
-  readonly sendingPaused: { readonly paused: boolean; readonly epoch: number };
-  /** Frames of this origin open again: its consumer wants a key frame. */
-  readonly recovered: { readonly lease: Lease; readonly stream: StreamId };
-  /** `ended` follows where the session could not go on. */
-  readonly failure: LatchkeyError;
-  /** Once and last. */
-  readonly ended: { readonly reason: SessionEnd };
-}
-
-/** What `connect` found out. */
-export interface SessionParts {
-  readonly signaling: Signaling;
-  readonly agent: KeyAgent;
-  readonly clock: Clock;
-  /** 0 ≤ r < 1; for pauses alone. */
-  readonly random: () => number;
-  /** One more socket to the same server. */
-  readonly open: (timeoutMs: number) => Promise<Signaling>;
-  readonly signingKey: Uint8Array;
-  readonly joined: Answer<'join'>;
-  readonly lease: Lease;
-  readonly incarnation: Uint8Array;
-}
 
 /** What to say to whoever still waits when a session ends in order. */
 const endErrors: Partial<Record<SessionEnd, readonly [ErrorCode, string?]>> = {
@@ -97,11 +63,11 @@ const leaveGraceMs = 2_000;
 const isCutOff = (thrown: unknown): boolean =>
   thrown instanceof LatchkeyError && (thrown.code === 'connection_lost' || thrown.code === 'closed');
 
-type NoticeTable = { readonly [N in ServerNotice]: (data: NoticeData<N>) => void };
+type NoticeTable = { readonly [N in DeliveredNotice]: (data: NoticeData<N>) => void };
 
 export class Session {
   readonly meeting: Answer<'join'>['meeting'];
-  readonly self: Participant;
+  readonly iceServers: Answer<'join'>['iceServers'];
   readonly incarnation: Uint8Array;
   readonly routerRtpCapabilities: Readonly<Record<string, unknown>>;
   readonly #firstLease: Lease;
@@ -112,6 +78,8 @@ export class Session {
   readonly #readmission: Readmission;
   readonly #own = new OwnMedia();
   readonly #presence: Presence;
+  readonly #entrance: Entrance;
+  readonly #reporter: Reporter;
   readonly #events = new Emitter<SessionEvents>();
   #leaving = false;
   /** Not null: ended, and why. */
@@ -120,7 +88,7 @@ export class Session {
   constructor(parts: SessionParts) {
     const { joined, agent, clock, signaling } = parts;
     this.meeting = joined.meeting;
-    this.self = { participantId: joined.participantId, name: joined.name, role: joined.role };
+    this.iceServers = joined.iceServers;
     this.#firstLease = parts.lease;
     this.incarnation = parts.incarnation;
     this.routerRtpCapabilities = joined.routerRtpCapabilities;
@@ -129,21 +97,28 @@ export class Session {
     this.#keys = new KeyPlane({
       agent,
       clock,
-      notify: (notice, data) => this.#link.current?.notify(notice, data),
+      notify: (notice, data) => this.#notify(notice, data),
       onEpoch: (state) => this.#events.emit('epoch', state),
       onStopped: (error) => this.#events.emit('failure', error),
       onFailed: (error) => this.#end('failed', error),
     });
     this.#presence = new Presence(joined, {
-      selfId: this.self.participantId,
       events: this.#events,
       own: this.#own,
       nextEpoch: () => this.#keys.nextEpoch,
       onLeases: (changes) => this.#keys.leases(changes),
     });
+    this.#entrance = new Entrance(joined.door, this.#events);
+    this.#reporter = new Reporter({
+      clock,
+      since: parts.since,
+      counts: () => agent.counts(),
+      tell: (report) => this.#notify('report', report),
+    });
     this.#link = this.#createLink(parts);
     this.#readmission = this.#createReadmission(parts);
     agent.on('recovered', (origin) => this.#events.emit('recovered', origin));
+    agent.on('firstOpened', () => this.#reporter.opened());
     agent.on('expired', () =>
       this.#events.emit('failure', new LatchkeyError('sending_stopped', 'the key outlived its time')),
     );
@@ -161,8 +136,22 @@ export class Session {
     return this.#presence.roster;
   }
 
+  /** Role and hand may change. */
+  get self(): Participant {
+    return this.#presence.self;
+  }
+
   get role(): Role {
     return this.self.role;
+  }
+
+  get door(): Door {
+    return this.#entrance.door;
+  }
+
+  /** For hosts: who waits before the door. */
+  get guests(): NoticeData<'guests'> {
+    return this.#entrance.guests;
   }
 
   get ended(): boolean {
@@ -199,10 +188,15 @@ export class Session {
 
   /**
    * While the connection is lost, waits until it has been resumed.
+   * @param arrived called with the answer before anything that the server sent after it is delivered.
    * @throws LatchkeyError with the server's code, or why the session ended.
    */
-  request<M extends SessionMethod>(method: M, ask: Ask<M>): Promise<Answer<M>> {
-    return this.#request(method, ask);
+  request<M extends SessionMethod>(
+    method: M,
+    ask: Ask<M>,
+    arrived?: (answer: Answer<M>) => void,
+  ): Promise<Answer<M>> {
+    return this.#request(method, ask, arrived);
   }
 
   /**
@@ -213,6 +207,11 @@ export class Session {
     const opened = await this.#request('openMedia', ask);
     await verifyTransports(this.#agent, this.self.participantId, opened);
     return opened;
+  }
+
+  /** For the operator's metrics, as the transport's statistics name them. */
+  reportHop(hop: Hop): void {
+    this.#reporter.hop(hop);
   }
 
   /** Something else failed: whether the connection still answers is found out now, not with the next request. */
@@ -245,13 +244,20 @@ export class Session {
     this.#end('left');
   }
 
-  async #request<M extends SessionMethod | 'openMedia'>(method: M, ask: Ask<M>): Promise<Answer<M>> {
+  async #request<M extends SessionMethod | 'openMedia'>(
+    method: M,
+    ask: Ask<M>,
+    arrived?: (answer: Answer<M>) => void,
+  ): Promise<Answer<M>> {
     this.#own.asks(method, ask);
     if (method === 'produce') this.#keys.sends();
     for (;;) {
       const signaling = await this.#link.ready();
       try {
-        return await signaling.request(method, ask, (answer) => this.#own.answered(method, answer));
+        return await signaling.request(method, ask, (answer) => {
+          this.#own.answered(method, answer);
+          arrived?.(answer);
+        });
       } catch (thrown) {
         if (this.#endError !== null || !signaling.closed || !isCutOff(thrown)) throw thrown;
       }
@@ -260,6 +266,13 @@ export class Session {
         return {} as Answer<M>;
       }
     }
+  }
+
+  /** False where there is nobody to hear it. */
+  #notify<N extends ClientNotice>(notice: N, data: ClientNoticeData<N>): boolean {
+    const signaling = this.#link.current;
+    signaling?.notify(notice, data);
+    return signaling !== null && !signaling.closed;
   }
 
   #createLink({ signaling, clock, random, open, joined }: SessionParts): Link<Signaling> {
@@ -276,7 +289,8 @@ export class Session {
   }
 
   #createReadmission({ agent, joined, signingKey }: SessionParts): Readmission {
-    const { participantId, role } = this.self;
+    // Every admission of a stay names the role that its token gave, whatever hosts made of it since.
+    const { participantId, role } = joined;
     const expected = { meeting: this.meeting.id, participantId, role, signingKey };
     return new Readmission({
       agent,
@@ -316,6 +330,7 @@ export class Session {
       consumers: this.#own.consumers,
     });
     if (this.#endError !== null) throw this.#endError;
+    this.#entrance.told(answer.door);
     this.#presence.resumed(answer);
     return () => this.#deliver(signaling);
   }
@@ -330,11 +345,19 @@ export class Session {
     activated: (data) => this.#keys.activated(data),
     readmit: () => this.#readmission.ask(),
     leases: ({ epoch, leases }) => this.#presence.leases(epochId(epoch), leases),
-    participantJoined: (participant) => this.#presence.joined(participant),
-    participantLeft: (data) => this.#presence.left(data),
-    producerAdded: (producer) => this.#presence.producerAdded(producer),
-    producerChanged: (change) => this.#presence.producerChanged(change),
-    producerRemoved: ({ producerId }) => this.#presence.producerRemoved(producerId),
+    roster: (delta) => this.#presence.told(delta),
+    door: (door) => this.#entrance.told(door),
+    guests: (guests) => this.#entrance.toldGuests(guests),
+    muted: (data) => this.#events.emit('muted', data),
+    wanted: (data) => this.#events.emit('wanted', data),
+    mediaLost: (data) => {
+      this.#own.lose();
+      this.#events.emit('mediaLost', data);
+    },
+    consumersLost: ({ consumers }) => {
+      const lost = this.#own.remove({ producers: [], consumers: consumers.map((one) => one.consumerId) });
+      if (lost.consumers.length > 0) this.#events.emit('consumersLost', lost.consumers);
+    },
     speakers: ({ participantIds }) => this.#events.emit('speakers', participantIds),
     sendingPaused: (data) => this.#events.emit('sendingPaused', data),
     ended: ({ reason, code }) => {
@@ -355,6 +378,7 @@ export class Session {
     const told = this.#leaving ? 'left' : reason;
     this.#endError = error ?? new LatchkeyError(...(endErrors[told] ?? ['closed']));
     this.#keys.close();
+    this.#reporter.close();
     if (!this.#leaving) this.#sayGoodbye();
     this.#link.close(this.#endError);
     this.#agent.close();

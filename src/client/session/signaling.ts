@@ -1,6 +1,7 @@
 // The client's end of a participant's WebSocket: requests with their answers, notices, key messages. It checks that the server
 // keeps to the schemas and knows nothing of what the messages mean. What the server sends is held until `deliverTo`, so that
-// nothing overtakes the answer to `join` or `resume`.
+// nothing overtakes the answer to `join` or `resume`. `waiting` alone is never held: it says that the answer to `join` takes longer, and
+// the wait for it begins again.
 //
 // A socket that carries nothing any more (half-open) says so to nobody: pings are the server's, and a browser's JavaScript sees none of
 // them. Here it is noticed by the first request that is not answered in time, which ends the connection. There is no probe of its own:
@@ -20,14 +21,18 @@ import type {
 } from '../../protocol/signaling.ts';
 import { limits } from '../../protocol/timers.ts';
 import { protocolVersion } from '../../protocol/names.ts';
+import type { WaitingReason } from '../../protocol/names.ts';
 import type { Clock } from './clock.ts';
 import { Pacer } from './pacer.ts';
 
 export const subprotocol = `latchkey.${protocolVersion}`;
 
+/** All that comes after the answer to `join`. */
+export type DeliveredNotice = Exclude<ServerNotice, 'waiting'>;
+
 export type AnyServerNotice = {
-  [N in ServerNotice]: { readonly notice: N; readonly data: NoticeData<N> };
-}[ServerNotice];
+  [N in DeliveredNotice]: { readonly notice: N; readonly data: NoticeData<N> };
+}[DeliveredNotice];
 
 /** Called in the order in which the server sent; `closed` once and last. */
 export interface SignalingSink {
@@ -41,7 +46,9 @@ interface Pending {
   readonly method: Method;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: LatchkeyError) => void;
-  cancelTimeout: () => void;
+  readonly waiting: (reason: WaitingReason) => void;
+  /** Null until it is sent. */
+  cancelTimeout: (() => void) | null;
 }
 
 /** Messages held before `deliverTo`: more than a server sends within the time it takes to read one answer. */
@@ -131,12 +138,14 @@ export class Signaling {
 
   /**
    * @param arrived called with the answer before anything that the server sent after it is delivered.
+   * @param waiting called each time the server says why the answer to `join` takes longer.
    * @throws LatchkeyError with the server's code; `connection_lost` where there was no answer in time; `closed`.
    */
   request<M extends Method>(
     method: M,
     ask: Ask<M>,
     arrived: (answer: Answer<M>) => void = () => undefined,
+    waiting: (reason: WaitingReason) => void = () => undefined,
   ): Promise<Answer<M>> {
     if (this.#closed) return Promise.reject(new LatchkeyError('closed'));
     const id = ++this.#lastId;
@@ -150,12 +159,13 @@ export class Signaling {
           resolve(answer);
         },
         reject,
-        cancelTimeout: () => undefined,
+        waiting,
+        cancelTimeout: null,
       };
       this.#pending.set(id, pending);
       this.#pacer.run(() => {
         // From here on: whoever enters a large meeting asks for more than may be sent at once.
-        pending.cancelTimeout = this.#clock.after(this.#timeoutMs, () => this.#unanswered(method));
+        this.#await(pending);
         this.#socket.send(JSON.stringify({ id, method, data: ask }));
       });
     });
@@ -200,6 +210,10 @@ export class Signaling {
       this.#breach(`a ${notice} notice that does not follow the protocol`);
       return;
     }
+    if (notice === 'waiting') {
+      this.#waiting((parsed.data as NoticeData<'waiting'>).reason);
+      return;
+    }
     const known = { notice, data: parsed.data } as AnyServerNotice;
     this.#deliver((sink) => sink.notice(known));
   }
@@ -209,9 +223,10 @@ export class Signaling {
     // Too late, or for nothing that was asked: the first happens, the second is harmless.
     if (pending === undefined) return;
     this.#pending.delete(id);
-    pending.cancelTimeout();
+    pending.cancelTimeout?.();
     if (!answer.ok) {
-      pending.reject(new LatchkeyError(answer.error.code, answer.error.message));
+      const { code, message, retryAfterMs } = answer.error;
+      pending.reject(new LatchkeyError(code, message, { retryAfterMs }));
       return;
     }
     const parsed = requests[pending.method].answer.safeParse(answer.data);
@@ -220,6 +235,20 @@ export class Signaling {
       const problem = `an answer to ${pending.method} that does not follow the protocol`;
       pending.reject(new LatchkeyError('malformed', problem));
       this.#breach(problem);
+    }
+  }
+
+  #await(pending: Pending): void {
+    pending.cancelTimeout?.();
+    pending.cancelTimeout = this.#clock.after(this.#timeoutMs, () => this.#unanswered(pending.method));
+  }
+
+  /** Said where nothing is asked any more, it means nothing. */
+  #waiting(reason: WaitingReason): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.method !== 'join' || pending.cancelTimeout === null) continue;
+      this.#await(pending);
+      pending.waiting(reason);
     }
   }
 
@@ -250,7 +279,7 @@ export class Signaling {
     this.#closed = true;
     this.#pacer.close();
     for (const { reject, cancelTimeout } of this.#pending.values()) {
-      cancelTimeout();
+      cancelTimeout?.();
       reject(error);
     }
     this.#pending.clear();
