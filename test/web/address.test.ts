@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { invitationLink, meetingAddress, nameInToken, parseAddress } from '../../src/web/call/address.ts';
+import {
+  invitationLink,
+  meetingAddress,
+  isToWatch,
+  nameInToken,
+  parseAddress,
+} from '../../src/web/call/address.ts';
 
 const jwt = (claims: unknown): string =>
   ['{}', JSON.stringify(claims), 'signature']
@@ -65,6 +71,13 @@ describe('the name in a token', () => {
       jwt({ name: '' }),
     ]) {
       assert.equal(nameInToken(token), null, token);
+    }
+  });
+
+  it('says whether it is for the audience', () => {
+    assert.equal(isToWatch(jwt({ role: 'viewer' })), true);
+    for (const token of ['', 'a.b', jwt(null), jwt({}), jwt({ role: 'presenter' })]) {
+      assert.equal(isToWatch(token), false, token);
     }
   });
 });

@@ -2,83 +2,19 @@
 // that really meet are in test/browser/meeting.test.ts.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
 import { errorCodes } from '../../src/protocol/errors.ts';
 import { triggers } from '../../src/protocol/names.ts';
 import { adviceForCode, neverShown } from '../../src/web/words/advice.ts';
 import { deviceAdvice, deviceErrorNames } from '../../src/web/words/deviceAdvice.ts';
 import { wordsForTrigger } from '../../src/web/words/keyWords.ts';
 import { overWords } from '../../src/web/words/meetingWords.ts';
-import { launchChromium } from '../browser/chromium.ts';
 import { auditPage } from './page/audit.ts';
-import { startPageServer } from './page/pageServer.ts';
-import type { PageServer } from './page/pageServer.ts';
+import { alert, enter, focusComesTo, focused, openRoom, phone, usePages } from './page/pages.ts';
 
-const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
-
-let server: PageServer;
-let browser: Browser;
-let problems: string[] = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startPageServer(), launchChromium()]);
-});
-after(async () => {
-  await browser.close();
-  await server.close();
-});
-beforeEach(() => {
-  problems = [];
-  server.requests.length = 0;
-  server.secret = null;
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  assert.deepEqual(problems, [], 'nothing thrown, nothing stopped by the content security policy');
-});
-
-const open = async (
-  path: string,
-  options: BrowserContextOptions = {},
-  before: (page: Page) => Promise<unknown> = () => Promise.resolve(),
-): Promise<Page> => {
-  const page = await (await browser.newContext(options)).newPage();
-  page.on('pageerror', ({ message }) => problems.push(message));
-  page.on('console', (message) => {
-    if (/content security policy/i.test(message.text())) problems.push(message.text());
-  });
-  await before(page);
-  await page.goto(server.url + path);
-  await page.waitForFunction(() => 'standIn' in window || document.querySelector('.card') !== null);
-  return page;
-};
-
-const alert = (page: Page, text: string) =>
-  page.getByRole('alert').filter({ hasText: text }).first().waitFor();
-
-const enter = async (page: Page): Promise<void> => {
-  await page.fill('#name', 'Ada');
-  await page.getByTestId('join').click();
-  await page.locator('[data-epoch]').waitFor({ state: 'attached' });
-};
-
-const openRoom = async (options: BrowserContextOptions = {}): Promise<Page> => {
-  const page = await open('/', options);
-  await enter(page);
-  return page;
-};
-
-const focused = (page: Page): Promise<string> =>
-  page.evaluate(() => {
-    const { activeElement } = document;
-    return activeElement?.getAttribute('aria-label') ?? activeElement?.id ?? '';
-  });
-
-/** The page moves it once it has drawn; the test's time-out bounds the wait. */
-const focusComesTo = async (page: Page, name: string): Promise<void> => {
-  while ((await focused(page)) !== name);
-};
+const pages = usePages();
+const { open } = pages;
 
 describe('the way in', () => {
   it('asks for a name before anything else', async () => {
@@ -86,14 +22,14 @@ describe('the way in', () => {
     await page.getByTestId('join').click();
     await alert(page, 'Enter a name');
     assert.equal(await focused(page), 'name');
-    assert.deepEqual(server.requests, []);
+    assert.deepEqual(pages.server.requests, []);
   });
 
   it('makes a meeting, joins it as host, and shows its address', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     assert.equal(new URL(page.url()).pathname, '/m/made');
     assert.deepEqual(
-      server.requests.map(({ path, body }) => ({ path, body })),
+      pages.server.requests.map(({ path, body }) => ({ path, body })),
       [
         { path: '/v1/meetings', body: {} },
         { path: '/v1/meetings/made/tokens', body: { name: 'Ada', role: 'host' } },
@@ -105,7 +41,7 @@ describe('the way in', () => {
     const page = await open('/m/abc');
     await enter(page);
     assert.deepEqual(
-      server.requests.map(({ path, body }) => ({ path, body })),
+      pages.server.requests.map(({ path, body }) => ({ path, body })),
       [{ path: '/v1/meetings/abc/tokens', body: { name: 'Ada', role: 'presenter' } }],
     );
     assert.deepEqual(await page.evaluate(() => window.standIn.joined), [{ token: 'x.y.z', meeting: 'abc' }]);
@@ -114,12 +50,12 @@ describe('the way in', () => {
   it('takes an invitation out of the address bar at once, shows whom it names, and asks the API for nothing', async () => {
     const claims = Buffer.from(JSON.stringify({ name: 'Łucja' })).toString('base64url');
     const page = await open(`/m/abc#token=e30.${claims}.sig`);
-    assert.equal(page.url(), `${server.url}/m/abc`);
+    assert.equal(page.url(), `${pages.server.url}/m/abc`);
     assert.equal(await page.inputValue('#name'), 'Łucja');
     assert.equal(await page.locator('#name').getAttribute('readonly'), '');
     await page.getByTestId('join').click();
     await page.locator('[data-epoch]').waitFor({ state: 'attached' });
-    assert.deepEqual(server.requests, []);
+    assert.deepEqual(pages.server.requests, []);
     assert.deepEqual(await page.evaluate(() => window.standIn.joined), [
       { token: `e30.${claims}.sig`, meeting: 'abc' },
     ]);
@@ -130,12 +66,12 @@ describe('the way in', () => {
     await page.evaluate(() => {
       location.hash = 'token=e30.e30.sig';
     });
-    await page.waitForURL(`${server.url}/m/abc`);
+    await page.waitForURL(`${pages.server.url}/m/abc`);
     await page.locator('#name[readonly]').waitFor();
   });
 
   it('asks for the API secret where the server does, sends it as Bearer, and keeps it nowhere', async () => {
-    server.secret = 'correct-horse-battery-staple-0123456789';
+    pages.server.secret = 'correct-horse-battery-staple-0123456789';
     const page = await open('/');
     await page.fill('#name', 'Ada');
     await page.getByTestId('join').click();
@@ -143,15 +79,15 @@ describe('the way in', () => {
     await page.getByLabel('API secret').fill('wrong');
     await page.getByTestId('join').click();
     await alert(page, adviceForCode('unauthorized').title);
-    await page.getByLabel('API secret').fill(server.secret);
+    await page.getByLabel('API secret').fill(pages.server.secret);
     await page.getByTestId('join').click();
     await page.locator('[data-epoch]').waitFor({ state: 'attached' });
     const kept = await page.evaluate(() =>
       JSON.stringify([localStorage, sessionStorage, document.cookie, location.href]),
     );
-    assert.ok(!kept.includes(server.secret));
-    assert.equal(server.requests.at(-1)?.authorization, `Bearer ${server.secret}`);
-    assert.ok(!(await page.content()).includes(server.secret));
+    assert.ok(!kept.includes(pages.server.secret));
+    assert.equal(pages.server.requests.at(-1)?.authorization, `Bearer ${pages.server.secret}`);
+    assert.ok(!(await page.content()).includes(pages.server.secret));
   });
 
   it('can be cancelled', async () => {
@@ -271,7 +207,7 @@ describe('devices', () => {
   });
 
   it('are given back: the camera when it is off, both after the meeting', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.waitForFunction(() => window.standIn.publications.length === 2);
     const tracks = await page.evaluateHandle(() => window.standIn.publications.map(({ track }) => track));
     await page.getByTestId('camera').click();
@@ -293,7 +229,7 @@ describe('devices', () => {
   });
 
   it('are switched without leaving, and a muted microphone stays muted', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.waitForFunction(() => window.standIn.publications.length === 2);
     await page.getByTestId('microphone').click();
     await page.getByTestId('devices').click();
@@ -312,7 +248,7 @@ describe('devices', () => {
 
 describe('the meeting', () => {
   it('shows who comes and goes, who speaks and who is muted', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.evaluate(() => {
       window.standIn.arrive('b', 'Bob');
       window.standIn.changeKey(1, 'join');
@@ -337,7 +273,7 @@ describe('the meeting', () => {
   });
 
   it('plays others through elements that are not muted', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.evaluate(() => window.standIn.arrive('b', 'Bob'));
     await page.waitForFunction(() => {
       const [voice] = document.querySelectorAll('audio');
@@ -365,7 +301,7 @@ describe('the meeting', () => {
   });
 
   it('shows epoch, fingerprint, reason, hop and counters, and whoever could decrypt', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.evaluate(() => window.standIn.changeKey(171, 'departure'));
     await page.getByTestId('badge').click();
     const panel = page.getByRole('complementary', { name: 'The key of this meeting' });
@@ -384,7 +320,7 @@ describe('the meeting', () => {
   });
 
   it('tells when sending is paused, what failed, and why it is over', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.evaluate(() => window.standIn.emit('sendingPaused', { paused: true, epoch: 1 }));
     await alert(page, 'Nobody sees or hears you');
     await page.evaluate(() => window.standIn.emit('sendingPaused', { paused: false, epoch: 1 }));
@@ -397,7 +333,7 @@ describe('the meeting', () => {
   });
 
   it('says that it reconnects, for as long as it does, and that it has', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.evaluate(() => window.standIn.emit('connection', { state: 'lost' }));
     await alert(page, 'Reconnecting…');
     await page.evaluate(() => window.standIn.emit('connection', { state: 'resumed' }));
@@ -411,7 +347,7 @@ describe('the meeting', () => {
   });
 
   it('names why the key changed, in the key panel', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.getByTestId('badge').click();
     for (const [index, trigger] of triggers.entries()) {
       await page.evaluate(([epoch, why]) => window.standIn.changeKey(epoch, why), [
@@ -426,7 +362,7 @@ describe('the meeting', () => {
   });
 
   it('sends again what the server lost of the devices', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     const camera = (): Promise<number> =>
       page.evaluate(() => window.standIn.publications.filter(({ source }) => source === 'camera').length);
     await page.waitForFunction(() => window.standIn.publications.some(({ source }) => source === 'camera'));
@@ -457,18 +393,18 @@ describe('the meeting', () => {
   });
 
   it('copies an invitation with its token in the fragment alone', async () => {
-    const page = await openRoom({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await openRoom(pages, { permissions: ['clipboard-read', 'clipboard-write'] });
     await page.getByTestId('invite').click();
     await page.getByLabel('Their name').fill(' Bob ');
     await page.getByRole('button', { name: 'Copy invitation' }).click();
     await page.getByText('Invitation copied.').waitFor();
     const link = await page.evaluate(() => navigator.clipboard.readText());
-    assert.equal(link, `${server.url}/m/made#token=x.y.z`);
-    assert.deepEqual(server.requests.at(-1)?.body, { name: 'Bob', role: 'presenter' });
+    assert.equal(link, `${pages.server.url}/m/made#token=x.y.z`);
+    assert.deepEqual(pages.server.requests.at(-1)?.body, { name: 'Bob', role: 'presenter' });
   });
 
   it('comes back to its lobby after leaving', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.getByTestId('leave').click();
     await page.getByRole('button', { name: 'Join again' }).click();
     await page.getByRole('heading', { name: 'Join the meeting' }).waitFor();
@@ -478,7 +414,7 @@ describe('the meeting', () => {
 
 describe('by keyboard', () => {
   it('everything is reached in order: the lock, the devices, the panels, leaving', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     await page.locator('main:focus').waitFor();
     await page.keyboard.press('Shift+Tab');
     assert.match(await focused(page), /open the key panel/);
@@ -509,7 +445,7 @@ describe('by keyboard', () => {
   });
 
   it('M and Ctrl+D mute, V turns the camera off, but not where somebody types', async () => {
-    const page = await openRoom();
+    const page = await openRoom(pages);
     const on = (kind: string) => page.getByTestId(kind).getAttribute('data-on');
     await page.keyboard.press('m');
     await page.locator('[data-testid=microphone][data-on=false]').waitFor();
@@ -540,7 +476,7 @@ describe('to look at', () => {
       ['a phone', phone],
     ] as const) {
       it(`is legible, named and in its window on ${screen} in ${colorScheme}`, async () => {
-        server.secret = 'x'.repeat(32);
+        pages.server.secret = 'x'.repeat(32);
         const page = await open('/', { ...options, colorScheme, reducedMotion: 'reduce' });
         await page.locator('.preview video[data-shown=true]').waitFor();
         assert.deepEqual(await page.evaluate(auditPage), [], 'lobby');
@@ -551,7 +487,7 @@ describe('to look at', () => {
         await page.getByTestId('join').click();
         await page.fill('#name', 'Ada');
         await page.getByTestId('join').click();
-        await page.getByLabel('API secret').fill(server.secret);
+        await page.getByLabel('API secret').fill(pages.server.secret);
         assert.deepEqual(await page.evaluate(auditPage), [], 'lobby with trouble');
         await page.getByTestId('join').click();
         await page.locator('[data-epoch]').waitFor({ state: 'attached' });
@@ -577,12 +513,10 @@ describe('to look at', () => {
   }
 
   it('keeps every tile in the window of a phone, and the controls too', async () => {
-    const page = await openRoom(phone);
-    await page.evaluate(() => {
-      for (let index = 0; index < 40; index++) window.standIn.arrive(`p${index}`, `Person ${index}`, true);
-    });
-    await page.getByRole('button', { name: /^and \d+ more$/ }).waitFor();
-    for (const element of await page.locator('.tile, .controls button').all()) {
+    const page = await openRoom(pages, phone);
+    await page.evaluate(() => window.standIn.crowd(40, 'presenter'));
+    await page.getByTestId('page').filter({ hasText: 'Page 1 of 5' }).waitFor();
+    for (const element of await page.locator('.tile, .controls button, .pager button').all()) {
       const box = await element.boundingBox();
       assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 360, JSON.stringify(box));
       assert.ok(box.y >= 0 && box.y + box.height <= 740, JSON.stringify(box));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { reduce } from '../../src/web/state/reduce.ts';
-import { firstState, keptEpochs, keptTroubles } from '../../src/web/state/state.ts';
+import { firstState, keptEpochs, keptTroubles, noGuests, openDoor } from '../../src/web/state/state.ts';
 import type { Action, Person, State } from '../../src/web/state/state.ts';
 import { stageOf } from '../../src/web/state/tiles.ts';
 
@@ -11,6 +11,7 @@ const person = (id: string, sending: Person['sending'] = []): Person => ({
   id,
   name: id.toUpperCase(),
   role: 'presenter',
+  hand: null,
   sending,
 });
 const camera = { source: 'camera', muted: false } as const;
@@ -32,11 +33,13 @@ const joined = (...others: Person[]): Action => ({
   meetingName: null,
   selfId: 'me',
   role: 'presenter',
+  kind: 'interactive',
+  door: openDoor,
+  guests: noGuests,
   people: [person('me', [microphone]), ...others],
   epoch: epoch(4),
 });
 const advice = { title: 'T', hint: 'H.' };
-const everybody = () => 100;
 
 describe('the state', () => {
   it('goes from the lobby to the meeting and over', () => {
@@ -131,6 +134,8 @@ describe('the state', () => {
   });
 });
 
+const ids = (state: State): string[] => stageOf(state).people.map(({ participantId }) => participantId);
+
 describe('the stage', () => {
   const trackOf = (id: string, source: 'camera' | 'screen'): Action => ({
     type: 'track',
@@ -138,7 +143,7 @@ describe('the stage', () => {
   });
 
   it('has others in order of joining and this person last', () => {
-    const { people } = stageOf(after(joined(person('a'), person('b'))), everybody);
+    const { people } = stageOf(after(joined(person('a'), person('b'))));
     assert.deepEqual(
       people.map(({ participantId }) => participantId),
       ['a', 'b', 'me'],
@@ -151,19 +156,19 @@ describe('the stage', () => {
 
   it('shows a picture only while its sender is not muted', () => {
     const shown = after(joined(person('a', [camera])), trackOf('a', 'camera'));
-    assert.equal(stageOf(shown, everybody).people[0]?.trackId, 'a camera');
+    assert.equal(stageOf(shown).people[0]?.trackId, 'a camera');
     const off = reduce(shown, {
       type: 'people',
       people: [person('me'), person('a', [{ ...camera, muted: true }])],
     });
-    assert.equal(stageOf(off, everybody).people[0]?.trackId, null);
+    assert.equal(stageOf(off).people[0]?.trackId, null);
     const ended = reduce(shown, { type: 'trackEnded', trackId: 'a camera' });
-    assert.equal(stageOf(ended, everybody).people[0]?.trackId, null);
+    assert.equal(stageOf(ended).people[0]?.trackId, null);
   });
 
   it('marks who is silent and who speaks', () => {
     const state = after(joined(person('a', [microphone]), person('b')), { type: 'speakers', ids: ['a'] });
-    const [a, b] = stageOf(state, everybody).people;
+    const [a, b] = stageOf(state).people;
     assert.deepEqual([a?.silent, a?.speaking, b?.silent, b?.speaking], [false, true, true, false]);
   });
 
@@ -173,7 +178,7 @@ describe('the stage', () => {
       trackOf('a', 'screen'),
       trackOf('a', 'camera'),
     );
-    const { screens, people } = stageOf(state, everybody);
+    const { screens, people } = stageOf(state);
     assert.deepEqual(
       screens.map(({ trackId }) => trackId),
       ['a screen'],
@@ -181,18 +186,97 @@ describe('the stage', () => {
     assert.equal(people[0]?.trackId, 'a camera');
   });
 
-  it('keeps this person, speakers and pictures where not everybody fits, and counts the rest', () => {
+  it('has no tiles for the audience, nor for this person while it is there', () => {
+    const viewer = (id: string): Person => ({ ...person(id), role: 'viewer' });
     const state = after(
-      joined(person('a'), person('b', [camera]), person('c'), person('d')),
-      trackOf('b', 'camera'),
+      joined(person('a'), ...Array.from({ length: 900 }, (_, index) => viewer(`v${index}`))),
+      { type: 'people', people: [viewer('me'), person('a'), viewer('v1')] },
+    );
+    assert.deepEqual(ids(state), ['a']);
+  });
+
+  it('shows nine at a time, this person on the first page, and turns no further than the last', () => {
+    let state = after(joined(...Array.from({ length: 20 }, (_, index) => person(`p${index}`))));
+    assert.equal(stageOf(state).pages, 3);
+    assert.deepEqual(ids(state), ['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'me']);
+    for (let times = 0; times < 5; times++) state = reduce(state, { type: 'turnPage', by: 1 });
+    assert.deepEqual(ids(state), ['p17', 'p18', 'p19']);
+    state = reduce(state, { type: 'people', people: [person('me'), person('p0')] });
+    assert.deepEqual([ids(state), stageOf(state).page], [['p0', 'me'], 0]);
+    for (let times = 0; times < 5; times++) state = reduce(state, { type: 'turnPage', by: -1 });
+    assert.equal(stageOf(state).page, 0);
+  });
+
+  it('brings who speaks to the first page, where there is room for few', () => {
+    const state = after(
+      { type: 'room', perPage: 3 },
+      joined(person('a'), person('b'), person('c'), person('d')),
       { type: 'speakers', ids: ['d'] },
     );
-    const { people, hidden } = stageOf(state, () => 3);
-    assert.deepEqual(
-      people.map(({ participantId }) => participantId),
-      ['b', 'd', 'me'],
-    );
-    assert.equal(hidden, 2);
-    assert.equal(stageOf(state, () => 0).people.length, 1);
+    assert.deepEqual(ids(state), ['a', 'd', 'me']);
+    assert.equal(stageOf(state).pages, 2);
   });
+
+  it('has a place for a shown screen before its picture comes, so that it is asked for', () => {
+    const [shown] = stageOf(after(joined(person('a', [screen])))).screens;
+    assert.deepEqual([shown?.participantId, shown?.trackId, shown?.video], ['a', null, true]);
+  });
+
+  it('shows who raised a hand', () => {
+    const state = after(joined({ ...person('a'), hand: 1 }));
+    assert.equal(stageOf(state).people[0]?.hand, true);
+  });
+});
+
+describe('the role of this person', () => {
+  const become = (state: State, role: State['role'] & string) => reduce(state, { type: 'role', role });
+  const device = (wanted: boolean): Action => ({ type: 'capture', kind: 'microphone', change: { wanted } });
+
+  it('on the stage is said until something is turned on, it is dismissed, or it is over', () => {
+    const audience = become(after(joined()), 'viewer');
+    assert.equal(audience.invitedToStage, false);
+    const stage = become(audience, 'presenter');
+    assert.deepEqual([stage.role, stage.invitedToStage], ['presenter', true]);
+    assert.equal(become(stage, 'host').invitedToStage, true);
+    assert.equal(reduce(stage, device(true)).invitedToStage, false);
+    assert.equal(reduce(stage, { type: 'stageSeen' }).invitedToStage, false);
+    assert.equal(become(stage, 'viewer').invitedToStage, false);
+  });
+
+  it('that was muted by a host says so until it unmutes', () => {
+    const muted = after(joined(), device(false), { type: 'mutedByHost', muted: true });
+    assert.equal(muted.mutedByHost, true);
+    assert.equal(reduce(muted, device(true)).mutedByHost, false);
+    assert.equal(become(muted, 'viewer').mutedByHost, false);
+  });
+});
+
+describe('waiting to be let in', () => {
+  it('is shown until joining goes on, is cancelled or fails', () => {
+    const waiting = after({ type: 'joining' }, { type: 'waiting', reason: 'lobby' });
+    assert.equal(waiting.waiting, 'lobby');
+    assert.equal(reduce(waiting, { type: 'waiting', reason: 'backstage' }).waiting, 'backstage');
+    for (const action of [
+      { type: 'step', step: 'admission' },
+      { type: 'cancelled' },
+      { type: 'notJoined', advice },
+      joined(),
+    ] satisfies Action[]) {
+      assert.equal(reduce(waiting, action).waiting, null, action.type);
+    }
+  });
+
+  it('is nothing to who does not join any more', () => {
+    assert.equal(after({ type: 'waiting', reason: 'busy' }).waiting, null);
+  });
+});
+
+it('keeps the door and who waits before it', () => {
+  const door = { locked: true, lobby: true, live: false };
+  const guests = { count: 3, guests: [] };
+  const state = after(joined(), { type: 'door', door }, { type: 'guests', guests });
+  assert.deepEqual([state.door, state.guests], [door, guests]);
+  assert.equal(reduce(state, { type: 'role', role: 'presenter' }).guests, noGuests, 'only hosts know');
+  const over = reduce(state, { type: 'over', reason: 'left', trouble: null });
+  assert.deepEqual([over.door, over.guests, over.seats.order], [openDoor, noGuests, []]);
 });

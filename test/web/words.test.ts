@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { errorCodes, LatchkeyError } from '../../src/protocol/errors.ts';
 import { limits } from '../../src/protocol/timers.ts';
-import { departureCauses, triggers } from '../../src/protocol/names.ts';
+import { departureCauses, roles, triggers, waitingReasons } from '../../src/protocol/names.ts';
 import { adviceFor, adviceForCode, codeAdvice, neverShown } from '../../src/web/words/advice.ts';
 import { sayComings } from '../../src/web/words/comings.ts';
 import { deviceAdvice, deviceErrorNames, screenAdvice } from '../../src/web/words/deviceAdvice.ts';
@@ -13,6 +13,18 @@ import {
   since,
   wordsForTrigger,
 } from '../../src/web/words/keyWords.ts';
+import { hostActions } from '../../src/web/state/roster.ts';
+import { noGuests, openDoor } from '../../src/web/state/state.ts';
+import {
+  actionWords,
+  sayBackstage,
+  sayCounts,
+  sayDoor,
+  sayGuests,
+  sayPage,
+  sayRole,
+  waitingWords,
+} from '../../src/web/words/stageWords.ts';
 import { cleanName, hueOf, hues, initialsOf } from '../../src/web/people/names.ts';
 
 const isSentence = (text: string): boolean =>
@@ -113,17 +125,76 @@ describe('the key’s words', () => {
 
 describe('comings and goings', () => {
   it('are one sentence', () => {
-    assert.equal(sayComings({ joined: ['Ada'], left: [], epoch: 3 }), 'Ada joined · new key: epoch 3');
     assert.equal(
-      sayComings({ joined: ['Ada', 'Bob'], left: ['Cleo'], epoch: null }),
+      sayComings({ joined: ['Ada'], left: [], raised: [], epoch: 3 }),
+      'Ada joined · new key: epoch 3',
+    );
+    assert.equal(
+      sayComings({ joined: ['Ada', 'Bob'], left: ['Cleo'], raised: [], epoch: null }),
       'Ada and Bob joined, Cleo left',
     );
-    assert.equal(sayComings({ joined: [], left: [], epoch: 9 }), 'New key: epoch 9');
+    assert.equal(sayComings({ joined: [], left: [], raised: [], epoch: 9 }), 'New key: epoch 9');
   });
 
   it('of many are counted', () => {
     const joined = Array.from({ length: 40 }, (_, index) => `P${index}`);
-    assert.equal(sayComings({ joined, left: [], epoch: null }), 'P0 and 39 others joined');
+    assert.equal(sayComings({ joined, left: [], raised: [], epoch: null }), 'P0 and 39 others joined');
+  });
+});
+
+describe('the words of stage and door', () => {
+  it('exist for every reason to wait', () => {
+    const titles = [...waitingReasons, 'busy' as const].map((reason) => {
+      const { title, hint } = waitingWords[reason];
+      assert.ok(isSentence(title) && isSentence(hint), reason);
+      return title;
+    });
+    assert.equal(new Set(titles).size, titles.length);
+  });
+
+  it('tell each change of role apart', () => {
+    const said = roles.flatMap((before) =>
+      roles.filter((role) => role !== before).map((role) => sayRole(before, role)),
+    );
+    assert.equal(new Set(said).size, 4); // whoever comes to the audience, or to be a host, from wherever
+    for (const text of said) assert.ok(isSentence(text));
+  });
+
+  it('say what changed of the door, to whom it concerns', () => {
+    const locked = { ...openDoor, locked: true };
+    assert.equal(sayDoor(openDoor, locked, 'viewer'), 'The meeting is locked');
+    assert.equal(sayDoor(locked, openDoor, 'viewer'), 'The meeting is unlocked');
+    const backstage = { ...openDoor, live: false };
+    assert.match(sayDoor(backstage, openDoor, 'presenter'), /^The meeting is live/);
+    assert.match(sayDoor(openDoor, backstage, 'presenter'), /^Backstage/);
+    const lobby = { ...openDoor, lobby: true };
+    assert.equal(sayDoor(openDoor, lobby, 'presenter'), '');
+    assert.match(sayDoor(openDoor, lobby, 'host'), /lobby/);
+    assert.match(sayDoor(lobby, openDoor, 'host'), /lobby/);
+    assert.equal(sayDoor(openDoor, { ...openDoor }, 'host'), '');
+    assert.match(sayDoor(openDoor, { locked: true, lobby: true, live: true }, 'host'), / · /);
+  });
+
+  it('say to hosts who waits for them, not who waits for the meeting', () => {
+    const guest = { waitingId: 'w', name: 'Bob', role: 'presenter', reason: 'lobby' } as const;
+    assert.equal(sayGuests(noGuests), '');
+    assert.equal(sayGuests({ count: 1, guests: [guest] }), 'Bob waits to come in');
+    assert.equal(sayGuests({ count: 40, guests: [guest] }), '40 people wait to come in');
+    assert.equal(sayGuests({ count: 1, guests: [{ ...guest, reason: 'backstage' }] }), '');
+    assert.match(sayBackstage(0), /^Backstage/);
+    assert.match(sayBackstage(3), /3 waiting$/);
+  });
+
+  it('count', () => {
+    assert.equal(sayCounts('broadcast', { onStage: 3, watching: 214 }), '3 on stage · 214 watching');
+    assert.equal(sayCounts('broadcast', { onStage: 1, watching: 0 }), '1 on stage · 0 watching');
+    assert.equal(sayCounts('interactive', { onStage: 5, watching: 0 }), '5 here');
+    assert.equal(sayCounts('interactive', { onStage: 5, watching: 1 }), '5 on stage · 1 watching');
+    assert.equal(sayPage(1, 5), 'Page 2 of 5');
+  });
+
+  it('exist for everything that a host may do', () => {
+    for (const action of hostActions) assert.ok(isSentence(actionWords[action]));
   });
 });
 

@@ -23,8 +23,8 @@ export const meetingAddress = (id: string): string => `/m/${encodeURIComponent(i
 export const invitationLink = (origin: string, id: string, token: string): string =>
   `${origin}${meetingAddress(id)}#token=${token}`;
 
-/** For whom a token was made, to show it before joining. The server alone verifies it. */
-export const nameInToken = (token: string): string | null => {
+/** What a token says of itself, to show it before joining. The server alone verifies it. */
+const claimsOf = (token: string): object | null => {
   const [, payload] = token.split('.');
   if (payload === undefined) return null;
   try {
@@ -32,9 +32,17 @@ export const nameInToken = (token: string): string | null => {
       char.charCodeAt(0),
     );
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof claims !== 'object' || claims === null || !('name' in claims)) return null;
-    return typeof claims.name === 'string' && claims.name !== '' ? claims.name : null;
+    return typeof claims === 'object' ? claims : null;
   } catch {
     return null; // not a JWT: joining will say so
   }
 };
+
+/** For whom it was made. */
+export const nameInToken = (token: string): string | null => {
+  const name: unknown = Reflect.get(claimsOf(token) ?? {}, 'name');
+  return typeof name === 'string' && name !== '' ? name : null;
+};
+
+/** Whoever comes to watch is not asked for a camera. */
+export const isToWatch = (token: string): boolean => Reflect.get(claimsOf(token) ?? {}, 'role') === 'viewer';

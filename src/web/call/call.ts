@@ -1,7 +1,14 @@
 // What a person can do, from the lobby to the end of the meeting. Holds what the state must not: the invitation's token,
 // the meeting itself.
 
-import type { EndReason, JoinMeeting, Meeting, Role } from '../../client/browser/api.ts';
+import type {
+  EndReason,
+  JoinMeeting,
+  Meeting,
+  Publication,
+  Role,
+  ViewedVideo,
+} from '../../client/browser/api.ts';
 import { LatchkeyError } from '../../protocol/errors.ts';
 import { Capture } from '../media/capture.ts';
 import { rememberName } from '../media/remembered.ts';
@@ -10,14 +17,18 @@ import type { Store } from '../state/store.ts';
 import { adviceFor } from '../words/advice.ts';
 import type { Advice } from '../words/advice.ts';
 import type { Kind } from '../words/deviceAdvice.ts';
-import { invitationLink, meetingAddress, nameInToken } from './address.ts';
+import { Asking } from './asking.ts';
+import { invitationLink, isToWatch, meetingAddress, nameInToken } from './address.ts';
 import { listen, peopleOf } from './listen.ts';
+import { Looking } from './looking.ts';
 import { Sending } from './sending.ts';
 import type { Server } from './server.ts';
 
 interface Stay {
   readonly meeting: Meeting;
   readonly sending: Sending;
+  readonly asking: Asking;
+  readonly looking: Looking;
 }
 
 const isAbort = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'AbortError';
@@ -63,10 +74,12 @@ export class Call {
     this.#place(meetingId);
     const name = token === null ? null : nameInToken(token);
     if (name !== null) this.#store.dispatch({ type: 'named', name });
+    if (this.#store.state.toWatch) this.#closeDevices();
   }
 
   async openDevices(): Promise<void> {
-    await this.#capture.openBoth();
+    if (this.#store.state.toWatch) await this.#capture.refreshDevices();
+    else await this.#capture.openBoth();
   }
 
   async refreshDevices(): Promise<void> {
@@ -132,17 +145,27 @@ export class Call {
     else await this.#stay?.sending.startScreen();
   }
 
+  /** Null outside a meeting. */
+  get asking(): Asking | null {
+    return this.#stay?.asking ?? null;
+  }
+
+  /** What of the stage can be seen now. */
+  look(videos: readonly ViewedVideo[]): void {
+    this.#stay?.looking.see(videos);
+  }
+
   async hear(): Promise<void> {
     this.#store.dispatch({ type: 'soundBlocked', blocked: !(await playAll()) });
   }
 
   /** Makes an invitation for one person, and copies it where the browser lets it. */
-  async invite(name: string, secret: string): Promise<void> {
+  async invite(name: string, role: Role, secret: string): Promise<void> {
     const { meetingId } = this.#store.state;
     if (meetingId === null) return;
     try {
       if (secret !== '') this.#server.useSecret(secret);
-      const { token, expiresAt } = await this.#server.createToken(meetingId, name, 'presenter');
+      const { token, expiresAt } = await this.#server.createToken(meetingId, name, role);
       const link = invitationLink(location.origin, meetingId, token);
       const copied = await copy(link);
       this.#store.dispatch({ type: 'invitation', invitation: { link, expiresAt, copied } });
@@ -154,7 +177,9 @@ export class Call {
 
   #place(meetingId: string | null): void {
     showAddress(meetingId);
-    this.#store.dispatch({ type: 'placed', meetingId, invited: this.#invitation !== null });
+    const token = this.#invitation;
+    const toWatch = token !== null && isToWatch(token);
+    this.#store.dispatch({ type: 'placed', meetingId, invited: token !== null, toWatch });
   }
 
   async #enter(name: string, signal: AbortSignal): Promise<Meeting> {
@@ -167,6 +192,7 @@ export class Call {
       ...(meetingId === null ? {} : { meeting: meetingId }),
       signal,
       onProgress: (step) => this.#store.dispatch({ type: 'step', step }),
+      onWaiting: (reason) => this.#store.dispatch({ type: 'waiting', reason }),
     });
   }
 
@@ -185,30 +211,58 @@ export class Call {
   #settle(meeting: Meeting): void {
     this.#invitation = null; // good for one joining
     const sending = new Sending(this.#store, this.#capture, meeting);
-    this.#stay = { meeting, sending };
+    const asking = new Asking(this.#store, meeting);
+    this.#stay = { meeting, sending, asking, looking: new Looking(meeting) };
     this.#store.dispatch({
       type: 'joined',
       meetingId: meeting.id,
       meetingName: meeting.name ?? null,
       selfId: meeting.participantId,
       role: meeting.role,
+      kind: meeting.kind,
+      door: meeting.door,
+      guests: meeting.guests,
       people: peopleOf(meeting),
       epoch: meeting.epochInfo,
     });
     showAddress(meeting.id);
-    listen(this.#store, meeting, (reason, trouble) => this.#ended(reason, trouble));
-    for (const kind of ['microphone', 'camera'] as const) {
-      if (meeting.role === 'viewer') this.#capture.close(kind);
-      else sending.sync(kind);
-    }
+    listen(this.#store, meeting, {
+      role: (role) => this.#become(role),
+      muted: (publication) => this.#muted(publication),
+      ended: (reason, trouble) => this.#ended(reason, trouble),
+    });
+    if (meeting.role === 'viewer') this.#closeDevices();
+    else for (const kind of ['microphone', 'camera'] as const) sending.sync(kind);
     void this.#capture.refreshDevices();
+  }
+
+  #closeDevices(): void {
+    this.#capture.close('camera');
+    this.#capture.close('microphone');
+  }
+
+  /** Another role. On the stage nothing starts by itself; in the audience every device is given back. */
+  #become(role: Role): void {
+    this.#store.dispatch({ type: 'role', role });
+    if (role !== 'viewer') return;
+    this.#closeDevices();
+    void this.#stay?.sending.stopScreen();
+  }
+
+  /** A host did it: what this person wants is the same now, until it is unmuted. */
+  #muted({ source }: Publication): void {
+    if (source === 'camera') this.#capture.close('camera');
+    if (source !== 'microphone') return;
+    this.#capture.silence(true);
+    this.#store.dispatch({ type: 'mutedByHost', muted: true });
   }
 
   #ended(reason: EndReason, trouble: Advice | null): void {
     this.#stay?.sending.close();
+    this.#stay?.asking.close();
+    this.#stay?.looking.close();
     this.#stay = null;
-    this.#capture.close('camera');
-    this.#capture.close('microphone');
+    this.#closeDevices();
     this.#store.dispatch({ type: 'over', reason, trouble });
   }
 

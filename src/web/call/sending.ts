@@ -79,8 +79,10 @@ export class Sending {
     else void this.stopScreen();
   }
 
+  /** What a viewer may not send any more is not worth a word: it was told of its role. */
   #tell(thrown: unknown): void {
-    if (!this.#closed) this.#store.dispatch({ type: 'trouble', advice: adviceFor(thrown) });
+    if (!this.#closed && this.#meeting.role !== 'viewer')
+      this.#store.dispatch({ type: 'trouble', advice: adviceFor(thrown) });
   }
 
   async #run(kind: Kind): Promise<void> {
@@ -120,7 +122,12 @@ export class Sending {
     }
     this.#screen = published;
     const [video] = stream.getVideoTracks();
-    if (this.#closed || video === undefined || video.readyState === 'ended') {
+    if (
+      this.#closed ||
+      this.#meeting.role === 'viewer' ||
+      video === undefined ||
+      video.readyState === 'ended'
+    ) {
       await this.stopScreen();
       return;
     }

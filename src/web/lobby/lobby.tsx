@@ -8,6 +8,7 @@ import { Mark } from '../parts/icons.tsx';
 import { cleanName } from '../people/names.ts';
 import { operatorSentence } from '../words/keyWords.ts';
 import { stepWords } from '../words/meetingWords.ts';
+import { waitingWords } from '../words/stageWords.ts';
 import { Preview } from './preview.tsx';
 import { limits } from '../../protocol/timers.ts';
 
@@ -78,10 +79,14 @@ const Way = ({ state, call }: Props): JSX.Element => {
       </button>
     );
   }
+  const waiting = state.waiting === null ? null : waitingWords[state.waiting];
   return (
-    <div class="joining" role="status">
+    <div class="joining" role="status" data-waiting={state.waiting ?? undefined}>
       <span class="spinner" aria-hidden="true" />
-      <span class="grow">{stepWords[state.step ?? 'server']}…</span>
+      <span class="grow">
+        {waiting === null ? `${stepWords[state.step ?? 'server']}…` : waiting.title}
+        {waiting !== null && <span class="hint waiting-hint">{waiting.hint}</span>}
+      </span>
       <button type="button" class="button quiet" onClick={() => call.cancel()}>
         Cancel
       </button>
@@ -108,7 +113,7 @@ const Form = (props: Props): JSX.Element => {
         missing={missing && cleanName(state.name) === ''}
         onName={(name) => store.dispatch({ type: 'named', name })}
       />
-      <Devices {...props} />
+      {!state.toWatch && <Devices {...props} />}
       {state.joinTrouble !== null && <AdviceBox advice={state.joinTrouble} />}
       {state.asksSecret && <SecretField onInput={setSecret} />}
       <Way {...props} />

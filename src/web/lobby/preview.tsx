@@ -7,13 +7,14 @@ import { DeviceButtons } from '../parts/deviceButtons.tsx';
 import { LevelMeter, Picture } from '../parts/media.tsx';
 import type { State } from '../state/state.ts';
 
-const words = ({ camera }: State): string => {
+const words = ({ camera, toWatch }: State): string => {
+  if (toWatch) return 'You come to watch: nobody sees or hears you';
   if (camera.asking) return 'Waiting for your camera. The browser may ask you to allow it.';
   return camera.trouble === null ? 'Your camera is off' : 'No picture';
 };
 
 export const Preview = (props: Props): JSX.Element => {
-  const { camera, microphone, name } = props.state;
+  const { camera, microphone, name, toWatch } = props.state;
   return (
     <section class="preview" aria-label="Preview">
       <div class="preview-frame">
@@ -27,11 +28,13 @@ export const Preview = (props: Props): JSX.Element => {
         ) : (
           <Picture trackId={camera.trackId} mirrored />
         )}
-        <div class="preview-controls">
-          <DeviceButtons {...props} />
-        </div>
+        {!toWatch && (
+          <div class="preview-controls">
+            <DeviceButtons {...props} />
+          </div>
+        )}
       </div>
-      <LevelMeter trackId={microphone.trackId} silent={!microphone.wanted} />
+      {!toWatch && <LevelMeter trackId={microphone.trackId} silent={!microphone.wanted} />}
     </section>
   );
 };

@@ -1,5 +1,5 @@
-// Keys for the whole page: M or Ctrl/⌘+D the microphone, V or Ctrl/⌘+E the camera, Escape closes a panel. Single letters
-// only where nothing is being typed (WCAG 2.1.4: they do nothing outside a meeting).
+// Keys for the whole page: M or Ctrl/⌘+D the microphone, V or Ctrl/⌘+E the camera, Page Up and Page Down turn the tiles, Escape closes a
+// panel. Single letters only where nothing is being typed (WCAG 2.1.4: they do nothing outside a meeting).
 
 import type { Call } from '../call/call.ts';
 import type { Panel } from '../state/state.ts';
@@ -8,6 +8,8 @@ import type { Kind } from '../words/deviceAdvice.ts';
 
 const kinds: Record<string, Kind> = { m: 'microphone', v: 'camera' };
 const kindsWithControl: Record<string, Kind> = { d: 'microphone', e: 'camera' };
+
+const turns: Record<string, 1 | -1> = { PageUp: -1, PageDown: 1 };
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest('input, select, textarea, [contenteditable]') !== null;
@@ -18,6 +20,12 @@ const kindOf = (event: KeyboardEvent): Kind | undefined => {
   if (event.ctrlKey || event.metaKey) return kindsWithControl[key];
   return isTyping(event.target) ? undefined : kinds[key];
 };
+
+/** In a panel the same keys scroll it. */
+const turnOf = ({ key, target, altKey, shiftKey, ctrlKey, metaKey }: KeyboardEvent): 1 | -1 | undefined =>
+  altKey || shiftKey || ctrlKey || metaKey || (target instanceof Element && target.closest('.panel') !== null)
+    ? undefined
+    : turns[key];
 
 /** The button of the control bar that opens this panel: where focus returns to. */
 export const openerId = (panel: Panel): string => `open-${panel}`;
@@ -37,6 +45,8 @@ export const listenToKeys = (store: Store, call: Call): void => {
       closePanel(store);
       return;
     }
+    const by = turnOf(event);
+    if (by !== undefined) store.dispatch({ type: 'turnPage', by });
     const kind = role === 'viewer' ? undefined : kindOf(event);
     if (kind === undefined) return;
     event.preventDefault();

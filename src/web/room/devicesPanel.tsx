@@ -45,7 +45,7 @@ export const DevicesPanel = ({ state, store, call }: Props): JSX.Element => {
       <section class="keys-help" aria-label="Keyboard">
         <p>
           <kbd>M</kbd> or <kbd>Ctrl</kbd> <kbd>D</kbd> mutes, <kbd>V</kbd> turns the camera on or off,{' '}
-          <kbd>Esc</kbd> closes a panel.
+          <kbd>Page Up</kbd> and <kbd>Page Down</kbd> turn pages of people, <kbd>Esc</kbd> closes a panel.
         </p>
       </section>
     </PanelFrame>

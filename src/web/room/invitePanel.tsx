@@ -7,6 +7,7 @@ import type { Props } from '../app.tsx';
 import { AdviceBox, SecretField } from '../parts/fields.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { cleanName } from '../people/names.ts';
+import type { Role } from '../../protocol/names.ts';
 import type { Invitation } from '../state/state.ts';
 import { PanelFrame } from './panel.tsx';
 
@@ -28,13 +29,34 @@ const Made = ({ invitation }: { invitation: Invitation }): JSX.Element => (
   </div>
 );
 
+interface PlaceProps {
+  readonly role: Role;
+  readonly onRole: (role: Role) => void;
+}
+
+/** In a broadcast, most come to watch. */
+const PlaceSelect = ({ role, onRole }: PlaceProps): JSX.Element => (
+  <div class="field">
+    <label for="guest-place">Where</label>
+    <select
+      id="guest-place"
+      value={role}
+      onChange={({ currentTarget }) => onRole(currentTarget.value === 'viewer' ? 'viewer' : 'presenter')}
+    >
+      <option value="viewer">In the audience</option>
+      <option value="presenter">On the stage</option>
+    </select>
+  </div>
+);
+
 export const InvitePanel = ({ state, store, call }: Props): JSX.Element => {
   const [name, setName] = useState('');
+  const [role, setRole] = useState<Role>(state.kind === 'broadcast' ? 'viewer' : 'presenter');
   const [secret, setSecret] = useState('');
   const { invitation, inviteTrouble } = state;
   const submit = (event: Event): void => {
     event.preventDefault();
-    void call.invite(cleanName(name) || 'Guest', secret);
+    void call.invite(cleanName(name) || 'Guest', role, secret);
   };
   return (
     <PanelFrame panel="invite" title="Invite somebody" store={store} open>
@@ -54,6 +76,7 @@ export const InvitePanel = ({ state, store, call }: Props): JSX.Element => {
             Others will see it. The link is for this person only.
           </p>
         </div>
+        {state.kind === 'broadcast' && <PlaceSelect role={role} onRole={setRole} />}
         {inviteTrouble !== null && <AdviceBox advice={inviteTrouble} />}
         {state.asksSecret && <SecretField onInput={setSecret} />}
         <button type="submit" class="button wide">

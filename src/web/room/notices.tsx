@@ -1,11 +1,12 @@
 // Over the stage: what just happened, what is wrong, and what needs a click.
 
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { Icon } from '../parts/icons.tsx';
 import type { Advice } from '../words/advice.ts';
 import { reconnectingWords } from '../words/meetingWords.ts';
+import { mutedByHostWords, onStageWords, sayGuests } from '../words/stageWords.ts';
 
 /** How long what happened stays in sight. */
 const saidMs = 5_000;
@@ -30,12 +31,21 @@ const Said = ({ state }: Props): JSX.Element | null => {
   );
 };
 
-const Notice = ({ advice, onClose }: { advice: Advice; onClose?: () => void }): JSX.Element => (
-  <div class="notice" role="alert">
-    <Icon name="warning" />
+interface NoticeProps {
+  readonly advice: Advice;
+  /** Nothing is wrong. */
+  readonly mild?: boolean;
+  readonly children?: ComponentChildren;
+  readonly onClose?: () => void;
+}
+
+const Notice = ({ advice, mild, children, onClose }: NoticeProps): JSX.Element => (
+  <div class={mild === true ? 'notice mild' : 'notice'} role="alert">
+    <Icon name={mild === true ? 'microphoneOff' : 'warning'} />
     <div class="grow">
       <strong>{advice.title}</strong>
       <p>{advice.hint}</p>
+      {children}
     </div>
     {onClose !== undefined && (
       <button type="button" class="plain" aria-label="Dismiss" onClick={onClose}>
@@ -53,6 +63,43 @@ const deviceTroubles = ({ state, store }: Props): JSX.Element[] =>
     return [<Notice key={kind} advice={trouble} onClose={dismiss} />];
   });
 
+/** What hosts did with this person, and the one click that answers it. */
+const HostsDid = ({ state, store, call }: Props): JSX.Element | null => {
+  if (state.mutedByHost) {
+    return (
+      <Notice
+        mild
+        advice={mutedByHostWords}
+        onClose={() => store.dispatch({ type: 'mutedByHost', muted: false })}
+      >
+        <button type="button" class="button small" onClick={() => void call.toggle('microphone')}>
+          Unmute
+        </button>
+      </Notice>
+    );
+  }
+  if (!state.invitedToStage) return null;
+  return (
+    <Notice mild advice={onStageWords} onClose={() => store.dispatch({ type: 'stageSeen' })}>
+      <button type="button" class="button small" onClick={() => void call.toggle('microphone')}>
+        Turn on your microphone
+      </button>
+    </Notice>
+  );
+};
+
+/** To hosts, wherever they look. */
+const Knocking = ({ state, store }: Props): JSX.Element | null => {
+  const words = sayGuests(state.guests);
+  if (state.role !== 'host' || words === '' || state.panel === 'people') return null;
+  return (
+    <button type="button" class="hear" onClick={() => store.dispatch({ type: 'panel', panel: 'people' })}>
+      <Icon name="people" />
+      {words}
+    </button>
+  );
+};
+
 export const Notices = (props: Props): JSX.Element => {
   const { state, store, call } = props;
   return (
@@ -64,6 +111,8 @@ export const Notices = (props: Props): JSX.Element => {
           Click to hear the others
         </button>
       )}
+      <Knocking {...props} />
+      <HostsDid {...props} />
       {state.reconnecting && <Notice advice={reconnectingWords} />}
       {state.sendingPaused && <Notice advice={paused} />}
       {deviceTroubles(props)}

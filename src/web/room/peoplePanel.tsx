@@ -1,47 +1,79 @@
-// Everybody, who speaks and who is muted.
+// Everybody, in groups: who asks to speak, who may, who listens; who speaks and who is muted. Of a thousand, only so many rows are drawn
+// as somebody asked to see.
 
 import type { JSX } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
 import type { Props } from '../app.tsx';
-import { hueOf, initialsOf } from '../people/names.ts';
-import { Icon } from '../parts/icons.tsx';
-import type { Person, State } from '../state/state.ts';
+import { groups, rosterOf } from '../state/roster.ts';
+import type { Group } from '../state/roster.ts';
+import type { Person } from '../state/state.ts';
+import { groupWords } from '../words/stageWords.ts';
+import { HostSection } from './hostSection.tsx';
 import { PanelFrame } from './panel.tsx';
+import { PersonRow } from './personRow.tsx';
 
-const roleWords = { host: 'Host', presenter: '', viewer: 'Listens' } as const;
+/** Rows of a group at first, and more with each click. */
+const rowsAtOnce = 50;
+/** From more people on, there is a field to search in. */
+const searchFrom = 20;
 
-const sounds = (state: State, { id, sending }: Person): boolean =>
-  id === state.selfId
-    ? state.microphone.wanted && state.microphone.trackId !== null
-    : sending.some(({ source, muted }) => source === 'microphone' && !muted);
+interface GroupProps {
+  readonly group: Group;
+  readonly people: readonly Person[];
+}
 
-const Row = ({ state, person }: { state: State; person: Person }): JSX.Element => {
-  const { id, name, role } = person;
-  const heard = sounds(state, person);
-  const speaking = heard && state.speakers.includes(id);
-  const status = heard ? (speaking ? 'speaking' : '') : role === 'viewer' ? '' : 'muted';
+const GroupList = (props: Props & GroupProps): JSX.Element | null => {
+  const { state, group, people } = props;
+  const [shown, setShown] = useState(rowsAtOnce);
+  if (people.length === 0) return null;
+  const rest = people.length - shown;
   return (
-    <li data-person={id} data-speaking={speaking ? '' : undefined}>
-      <span class="avatar tiny" data-hue={hueOf(name)} aria-hidden="true">
-        {initialsOf(name)}
-      </span>
-      <span class="person-name">{id === state.selfId ? `${name} (you)` : name}</span>
-      {roleWords[role] !== '' && <span class="role">{roleWords[role]}</span>}
-      {status !== '' && (
-        <span class="person-status">
-          <Icon name={speaking ? 'sound' : 'microphoneOff'} />
-          <span class="unseen">{status}</span>
-        </span>
+    <section aria-labelledby={`group-${group}`}>
+      <h3 id={`group-${group}`}>
+        {groupWords(state.kind)[group]} <span class="count">{people.length}</span>
+      </h3>
+      <ul class="people" aria-labelledby={`group-${group}`}>
+        {people.slice(0, shown).map((person) => (
+          <PersonRow key={person.id} {...props} person={person} />
+        ))}
+      </ul>
+      {rest > 0 && (
+        <button type="button" class="button small quiet wide" onClick={() => setShown(shown + rowsAtOnce)}>
+          Show {Math.min(rest, rowsAtOnce)} more of {rest}
+        </button>
       )}
-    </li>
+    </section>
   );
 };
 
-export const PeoplePanel = ({ state, store }: Props): JSX.Element => (
-  <PanelFrame panel="people" title={`People: ${state.people.length}`} store={store} open>
-    <ul class="people">
-      {state.people.map((person) => (
-        <Row key={person.id} state={state} person={person} />
-      ))}
-    </ul>
-  </PanelFrame>
+const Search = ({ query, onQuery }: { query: string; onQuery: (query: string) => void }): JSX.Element => (
+  <div class="field">
+    <label for="search-people">Find somebody</label>
+    <input
+      id="search-people"
+      type="search"
+      value={query}
+      autocomplete="off"
+      spellcheck={false}
+      onInput={({ currentTarget }) => onQuery(currentTarget.value)}
+    />
+  </div>
 );
+
+export const PeoplePanel = (props: Props): JSX.Element => {
+  const { state, store } = props;
+  const [query, setQuery] = useState('');
+  const searched = state.people.length > searchFrom ? query : '';
+  const roster = useMemo(() => rosterOf(state.people, searched), [state.people, searched]);
+  const nobody = groups.every((group) => roster[group].length === 0);
+  return (
+    <PanelFrame panel="people" title={`People: ${state.people.length}`} store={store} open>
+      {state.role === 'host' && <HostSection {...props} />}
+      {state.people.length > searchFrom && <Search query={query} onQuery={setQuery} />}
+      {nobody && <p role="status">Nobody here has such a name.</p>}
+      {groups.map((group) => (
+        <GroupList key={group} {...props} group={group} people={roster[group]} />
+      ))}
+    </PanelFrame>
+  );
+};

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { Voice } from '../parts/media.tsx';
+import { Backstage } from './backstage.tsx';
 import { DevicesPanel } from './devicesPanel.tsx';
 import { InvitePanel } from './invitePanel.tsx';
 import { KeyPanel } from './keyPanel.tsx';
@@ -39,8 +40,11 @@ export const Room = (props: Props): JSX.Element => {
     <div class="room" data-panel={state.panel ?? 'none'} data-meeting={state.meetingId}>
       <RoomBar {...props} />
       <main ref={main} class="stage-area" tabIndex={-1} aria-label="Meeting">
-        <StageView {...props} />
-        <Notices {...props} />
+        <Backstage {...props} />
+        <div class="stage-frame">
+          <StageView {...props} />
+          <Notices {...props} />
+        </div>
       </main>
       <ControlBar {...props} />
       <KeyPanel {...props} />

@@ -5,6 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Props } from '../app.tsx';
 import { Icon, Mark } from '../parts/icons.tsx';
 import { openerId } from '../parts/keys.ts';
+import { countPeople } from '../state/roster.ts';
+import { sayCounts } from '../words/stageWords.ts';
 
 /** Shows for a moment that the key was changed. */
 const usePulse = (epoch: number | undefined) => {
@@ -34,6 +36,10 @@ export const RoomBar = ({ state, store }: Props): JSX.Element => {
       <span class="brand small">
         <Mark />
         <span class="room-name">{state.meetingName ?? 'Latchkey'}</span>
+      </span>
+      <span class="counts-line" data-testid="counts">
+        {state.door.locked && 'Locked · '}
+        {sayCounts(state.kind, countPeople(state.people))}
       </span>
       <button
         ref={badge}

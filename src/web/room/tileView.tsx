@@ -25,11 +25,12 @@ const usePlace = ({ x, y, width, height }: Place) => {
   return ref;
 };
 
-const describe = ({ name, self, silent, speaking, trackId }: Tile): string =>
+const describe = ({ name, self, silent, speaking, trackId, hand }: Tile): string =>
   [
     self ? `${name} (you)` : name,
     silent ? 'muted' : speaking ? 'speaking' : '',
     trackId === null ? 'camera off' : '',
+    hand ? 'hand raised' : '',
   ]
     .filter((part) => part !== '')
     .join(', ');
@@ -52,6 +53,11 @@ export const PersonTile = ({ tile, place }: TileProps): JSX.Element => {
       </span>
       {tile.trackId !== null && <Picture key={tile.trackId} trackId={tile.trackId} mirrored={tile.self} />}
       <span class="label" aria-hidden="true">
+        {tile.hand && (
+          <span class="label-hand">
+            <Icon name="hand" />
+          </span>
+        )}
         {tile.silent && <Icon name="microphoneOff" />}
         <span class="label-name">{tile.self ? `${tile.name} (you)` : tile.name}</span>
       </span>

@@ -1,10 +1,19 @@
 // All that the page shows, as plain data: no track, no connection, no secret and no token. Who holds those
 // (call/, media/) dispatches what became of them; components draw the state and ask call/ for what a person wants.
 
-import type { EndReason, EpochInfo, JoinStep, MeetingStats } from '../../client/browser/api.ts';
-import type { MediaKind, Role, Source } from '../../protocol/names.ts';
+import type {
+  Door,
+  EndReason,
+  EpochInfo,
+  JoinStep,
+  MeetingEvents,
+  MeetingStats,
+} from '../../client/browser/api.ts';
+import type { MediaKind, MeetingKind, Role, Source, WaitingReason } from '../../protocol/names.ts';
 import type { Advice } from '../words/advice.ts';
 import type { Kind } from '../words/deviceAdvice.ts';
+import { noSeats } from './seats.ts';
+import type { Seats } from './seats.ts';
 
 export type Phase = 'lobby' | 'joining' | 'meeting' | 'over';
 
@@ -29,6 +38,8 @@ export interface Person {
   readonly id: string;
   readonly name: string;
   readonly role: Role;
+  /** The lowest was raised first; null: not raised. */
+  readonly hand: number | null;
   readonly sending: readonly { readonly source: Source; readonly muted: boolean }[];
 }
 
@@ -38,6 +49,11 @@ export interface RemoteTrackRef {
   readonly kind: MediaKind;
   readonly source: Source;
 }
+
+/** Why joining takes longer. */
+export type Waiting = WaitingReason | 'busy';
+/** Who waits before the door; of many, the first. */
+export type Guests = MeetingEvents['guests'];
 
 export const panels = ['key', 'people', 'devices', 'invite'] as const;
 export type Panel = (typeof panels)[number];
@@ -61,11 +77,14 @@ export interface State {
   readonly meetingName: string | null;
   /** The address held a token: it names the person. */
   readonly invited: boolean;
+  /** The token is for the audience: no devices are asked for. */
+  readonly toWatch: boolean;
   readonly name: string;
   /** Nothing can be done here: an old browser, an unprotected page, a wrong address. */
   readonly blocked: Advice | null;
   readonly asksSecret: boolean;
   readonly step: JoinStep | null;
+  readonly waiting: Waiting | null;
   readonly joinTrouble: Advice | null;
 
   readonly microphone: Capture;
@@ -76,6 +95,13 @@ export interface State {
 
   readonly selfId: string | null;
   readonly role: Role | null;
+  readonly kind: MeetingKind;
+  readonly door: Door;
+  readonly guests: Guests;
+  /** Was invited to the stage, and has not turned anything on there yet. */
+  readonly invitedToStage: boolean;
+  readonly mutedByHost: boolean;
+  readonly seats: Seats;
   /** In order of joining, this person first. */
   readonly people: readonly Person[];
   readonly tracks: readonly RemoteTrackRef[];
@@ -103,7 +129,12 @@ export const keptEpochs = 8;
 export const keptTroubles = 3;
 
 export type Action =
-  | { readonly type: 'placed'; readonly meetingId: string | null; readonly invited: boolean }
+  | {
+      readonly type: 'placed';
+      readonly meetingId: string | null;
+      readonly invited: boolean;
+      readonly toWatch: boolean;
+    }
   | { readonly type: 'blocked'; readonly advice: Advice }
   | { readonly type: 'named'; readonly name: string }
   | { readonly type: 'capture'; readonly kind: Kind; readonly change: Partial<Capture> }
@@ -112,6 +143,7 @@ export type Action =
   | { readonly type: 'joining' }
   | { readonly type: 'cancelled' }
   | { readonly type: 'step'; readonly step: JoinStep }
+  | { readonly type: 'waiting'; readonly reason: Waiting }
   | { readonly type: 'secretAsked'; readonly advice: Advice }
   | { readonly type: 'notJoined'; readonly advice: Advice }
   | {
@@ -120,6 +152,9 @@ export type Action =
       readonly meetingName: string | null;
       readonly selfId: string;
       readonly role: Role;
+      readonly kind: MeetingKind;
+      readonly door: Door;
+      readonly guests: Guests;
       readonly people: readonly Person[];
       readonly epoch: EpochInfo;
     }
@@ -127,6 +162,14 @@ export type Action =
   | { readonly type: 'track'; readonly track: RemoteTrackRef }
   | { readonly type: 'trackEnded'; readonly trackId: string }
   | { readonly type: 'speakers'; readonly ids: readonly string[] }
+  | { readonly type: 'role'; readonly role: Role }
+  | { readonly type: 'stageSeen' }
+  | { readonly type: 'mutedByHost'; readonly muted: boolean }
+  | { readonly type: 'door'; readonly door: Door }
+  | { readonly type: 'guests'; readonly guests: Guests }
+  /** How many tiles there is room for. */
+  | { readonly type: 'room'; readonly perPage: number }
+  | { readonly type: 'turnPage'; readonly by: 1 | -1 }
   | { readonly type: 'epoch'; readonly epoch: EpochInfo }
   | { readonly type: 'stats'; readonly stats: MeetingStats }
   | { readonly type: 'sendingPaused'; readonly paused: boolean }
@@ -151,15 +194,20 @@ const noCapture: Capture = {
   trouble: null,
 };
 
+export const openDoor: Door = { locked: false, lobby: false, live: true };
+export const noGuests: Guests = { count: 0, guests: [] };
+
 export const firstState: State = {
   phase: 'lobby',
   meetingId: null,
   meetingName: null,
   invited: false,
+  toWatch: false,
   name: '',
   blocked: null,
   asksSecret: false,
   step: null,
+  waiting: null,
   joinTrouble: null,
   microphone: noCapture,
   camera: noCapture,
@@ -168,6 +216,12 @@ export const firstState: State = {
   outputId: null,
   selfId: null,
   role: null,
+  kind: 'interactive',
+  door: openDoor,
+  guests: noGuests,
+  invitedToStage: false,
+  mutedByHost: false,
+  seats: noSeats,
   people: [],
   tracks: [],
   speakers: [],

@@ -65,6 +65,14 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
     hint: 'It may have ended. Check the address, or start a new one.',
   },
   meeting_ended: { title: 'This meeting has ended', hint: 'Start a new one whenever you like.' },
+  meeting_locked: {
+    title: 'The meeting is locked',
+    hint: 'Nobody new comes in for now. Ask a host to unlock it, then try again.',
+  },
+  turned_away: {
+    title: 'A host did not let you in',
+    hint: 'If that was a mistake, ask whoever invited you.',
+  },
   meeting_full: { title: 'This meeting is full', hint: 'Try again when somebody has left.' },
   too_many_meetings: {
     title: 'This server has as many meetings as it may',
@@ -75,6 +83,10 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
     hint: 'You were away for too long, or it was restarted. Join again to get a new key.',
   },
   lease_taken: { title: 'Another tab took your place', hint: 'Go on there, or join again here.' },
+  busy: {
+    title: 'The server has as much to do as it can',
+    hint: 'Many people came at once. Try again in a minute.',
+  },
   draining: { title: 'The server is being restarted', hint: 'Join again in a minute.' },
 
   weak_fingerprint: {
@@ -95,6 +107,10 @@ export const codeAdvice: Partial<Record<ErrorCode, Advice>> = {
   too_many_streams: {
     title: 'You have sent as many different streams as one stay allows',
     hint: 'Leave and join again to share more.',
+  },
+  stage_full: {
+    title: 'As many people are on the stage as may be',
+    hint: 'There is room again when one of them has gone back to the audience.',
   },
   worker_died: {
     title: 'The part of the server that carries sound and picture failed',

@@ -2,24 +2,46 @@
 // real ones (a canvas, an oscillator). Types are stripped before it is served, so it imports nothing else.
 
 import type {
+  Door,
   EpochInfo,
   JoinMeeting,
   Meeting,
   MeetingEvents,
+  MeetingKind,
   MeetingParticipant,
   Publication,
   RemoteTrack,
+  Role,
+  ViewedVideo,
+  WaitingReason,
 } from '../../../src/client/browser/api.ts';
 
 export interface StandIn {
   /** The code with which the next joining is refused; `hang`: it takes until it is cancelled. */
   refuse: string | null;
+  /** Joining waits for this first, until `letIn`. */
+  waits: WaitingReason | 'busy' | null;
+  letIn(): void;
+  /** As whom, and into what, the next joining leads. */
+  as: { role: Role; kind: MeetingKind; door: Door };
+  /** What was asked of the meeting, in order, with its arguments. */
+  readonly asked: { readonly method: string; readonly given: readonly unknown[] }[];
+  /** The code with which the next of it is refused. */
+  refuseAsked: string | null;
+  readonly views: (readonly ViewedVideo[])[];
   readonly joined: { token: string; meeting: string | undefined }[];
   readonly publications: Publication[];
   left: boolean;
   emit<E extends keyof MeetingEvents>(event: E, data: MeetingEvents[E]): void;
   /** Somebody comes, with a picture and a voice unless told otherwise. */
   arrive(participantId: string, name: string, silently?: boolean): void;
+  /** So many come at once, to listen. */
+  crowd(count: number, role: Role): void;
+  /** Another role or hand; also of this participant. */
+  change(participantId: string, what: Partial<MeetingParticipant>): void;
+  /** This participant gets another role: what a viewer sends ends. */
+  become(role: Role): void;
+  muteByHost(source: Publication['source']): void;
   depart(participantId: string): void;
   changeKey(epoch: number, trigger: EpochInfo['trigger']): void;
 }
@@ -38,6 +60,12 @@ const people: MeetingParticipant[] = [];
 const publications: Mutable<Publication>[] = [];
 const tracks: RemoteTrack[] = [];
 const selfId = 'me';
+let self: { role: Role; kind: MeetingKind; door: Door } = {
+  role: 'host',
+  kind: 'interactive',
+  door: { locked: false, lobby: false, live: true },
+};
+let guests: MeetingEvents['guests'] = { count: 0, guests: [] };
 
 const fingerprintOf = (epoch: number): string => epoch.toString(16).padStart(2, '0').repeat(16);
 const epochOf = (epoch: number, trigger: EpochInfo['trigger']): EpochInfo => ({
@@ -50,6 +78,8 @@ const epochOf = (epoch: number, trigger: EpochInfo['trigger']): EpochInfo => ({
 let epochInfo = epochOf(0, 'join');
 
 const emit: StandIn['emit'] = (event, data) => {
+  if (event === 'door') self.door = data as Door;
+  if (event === 'guests') guests = data as MeetingEvents['guests'];
   for (const listener of listeners.get(event) ?? []) (listener as (data: unknown) => void)(data);
   if (event !== 'ended') return;
   listeners.clear();
@@ -88,7 +118,32 @@ const voice = (): MediaStreamTrack => {
   return onlyTrack(destination.stream);
 };
 
+/** As the SDK's errors: told apart by their code alone. */
+const refusal = (code: string): Error => Object.assign(new Error(code), { code });
+
+/** Remembers what was asked, and refuses it where the test wants so. */
+const ask = async (method: string, ...given: unknown[]): Promise<void> => {
+  const { standIn } = window;
+  // Playwright would not tell `undefined` from a missing argument.
+  standIn.asked.push({ method, given: given.filter((each) => each !== undefined) });
+  const { refuseAsked } = standIn;
+  standIn.refuseAsked = null;
+  if (refuseAsked !== null) throw refusal(refuseAsked);
+};
+
+const host: Meeting['host'] = {
+  setRole: (participantId, role) => ask('setRole', participantId, role),
+  mute: (participantId) => ask('mute', participantId),
+  stopShare: (participantId) => ask('stopShare', participantId),
+  remove: (participantId) => ask('remove', participantId),
+  setDoor: (door) => ask('setDoor', door),
+  admit: (waitingIds) => ask('admit', waitingIds),
+  turnAway: (waitingIds) => ask('turnAway', waitingIds),
+  end: () => ask('end'),
+};
+
 const publish: Meeting['publish'] = async (track, options = {}) => {
+  if (self.role === 'viewer') throw refusal('forbidden');
   const source = options.source ?? (track.kind === 'audio' ? 'microphone' : 'camera');
   const publication = {
     producerId: `p${publications.length}`,
@@ -110,9 +165,20 @@ const change = (publication: Publication, what: Partial<Publication>): Promise<v
 const meetingNamed = (id: string): Meeting => ({
   id,
   name: undefined,
-  kind: 'interactive',
+  get kind() {
+    return self.kind;
+  },
   participantId: selfId,
-  role: 'host',
+  get role() {
+    return self.role;
+  },
+  get door() {
+    return self.door;
+  },
+  get guests() {
+    return guests;
+  },
+  host,
   keying: 'server',
   get epoch() {
     return epochInfo.epoch;
@@ -130,6 +196,9 @@ const meetingNamed = (id: string): Meeting => ({
   unpublish: (publication) => change(publication, { active: false }),
   setMuted: (publication, muted) => change(publication, { muted }),
   replaceTrack: (publication, track) => change(publication, { track }),
+  view: (videos) => window.standIn.views.push(videos),
+  raiseHand: (raised) => ask('raiseHand', raised),
+  stepDown: () => ask('stepDown'),
   leave: async () => {
     window.standIn.left = true;
     emit('ended', { reason: 'left' });
@@ -155,10 +224,15 @@ const meetingNamed = (id: string): Meeting => ({
   }),
 });
 
-/** As the SDK's errors: told apart by their code alone. */
-const refusal = (code: string): Error => Object.assign(new Error(code), { code });
+let letIn = (): void => undefined;
 
-export const joinMeeting: JoinMeeting = async ({ token, meeting, signal, onProgress }) => {
+const waitToBeLetIn = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve, reject) => {
+    letIn = resolve;
+    signal?.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+
+export const joinMeeting: JoinMeeting = async ({ token, meeting, signal, onProgress, onWaiting }) => {
   const { standIn } = window;
   standIn.joined.push({ token, meeting });
   const { refuse } = standIn;
@@ -170,12 +244,34 @@ export const joinMeeting: JoinMeeting = async ({ token, meeting, signal, onProgr
     });
   }
   if (refuse !== null) throw refusal(refuse);
-  people.push({ participantId: selfId, name: 'Ada', role: 'host', sending: [] });
+  if (standIn.waits !== null) {
+    onWaiting?.(standIn.waits);
+    await waitToBeLetIn(signal);
+    onProgress?.('admission');
+  }
+  self = { ...standIn.as };
+  people.push({ participantId: selfId, name: 'Ada', role: self.role, hand: null, sending: [] });
   return meetingNamed(meeting ?? 'made');
+};
+
+/** Replaced, never changed: as the SDK's own. */
+const changePerson: StandIn['change'] = (participantId, what) => {
+  const index = people.findIndex((person) => person.participantId === participantId);
+  const person = people[index];
+  if (person === undefined) return;
+  const changed = { ...person, ...what };
+  people[index] = changed;
+  emit('participantChanged', changed);
 };
 
 window.standIn = {
   refuse: null,
+  waits: null,
+  letIn: () => letIn(),
+  as: self,
+  asked: [],
+  refuseAsked: null,
+  views: [],
   joined: [],
   publications,
   left: false,
@@ -185,6 +281,7 @@ window.standIn = {
       participantId,
       name,
       role: 'presenter',
+      hand: null,
       sending: silently
         ? []
         : [
@@ -203,6 +300,29 @@ window.standIn = {
       tracks.push(remote);
       emit('track', remote);
     }
+  },
+  crowd(count, role) {
+    for (let index = 0; index < count; index++) {
+      const person = { participantId: `c${index}`, name: `Person ${index}`, role, hand: null, sending: [] };
+      people.push(person);
+      emit('participantJoined', person);
+    }
+  },
+  change: changePerson,
+  become(role) {
+    self.role = role;
+    emit('role', { role });
+    for (const publication of publications.filter(({ active }) => role === 'viewer' && active)) {
+      publication.active = false;
+      emit('publicationEnded', publication);
+    }
+    changePerson(selfId, { role });
+  },
+  muteByHost(source) {
+    const publication = publications.find((each) => each.source === source && each.active);
+    if (publication === undefined) return;
+    publication.muted = true;
+    emit('mutedByHost', publication);
   },
   depart(participantId) {
     const index = people.findIndex((person) => person.participantId === participantId);
