@@ -31,13 +31,21 @@ const endWithShellOfNpx = () => {
   watch.unref();
 };
 
+/**
+ * A load has a server of its own unless it is told of another one.
+ * @param {readonly string[]} args
+ */
+const startsServer = (args) =>
+  args[0] === 'serve' ||
+  (args[0] === 'load' && !args.some((argument) => argument === '--url' || argument.startsWith('--url=')));
+
 runMain(async () => {
   endWithShellOfNpx();
   const args = process.argv.slice(2);
   const report = createReport();
   let env = process.env;
   // Only a server needs more than Node; `latchkey --help` is no reason to build anything.
-  if (args[0] === 'serve' && !args.includes('--help')) {
+  if (startsServer(args) && !args.includes('--help')) {
     const prepared = checkout ? await prepare(projectRoot, report) : await prepareWorker(projectRoot, report);
     env = environmentFor(projectRoot, prepared);
   }

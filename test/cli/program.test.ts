@@ -61,7 +61,7 @@ test('--version prints the version', async () => {
 });
 
 test('--help names the commands, examples and every exit code of theirs', async () => {
-  const { ok, usage, broken, noInput, failed, unfinished, misconfigured } = exitCodes;
+  const { ok, unmet, usage, broken, noInput, unavailable, failed, unfinished, misconfigured } = exitCodes;
   const helps = [
     [['--help'], /latchkey serve --config production\.yaml/, Object.values(exitCodes)],
     [['serve', '--help'], /latchkey serve --config production\.yaml/, [ok, usage, failed, misconfigured]],
@@ -69,6 +69,11 @@ test('--help names the commands, examples and every exit code of theirs', async 
       ['ledger', 'verify', '--help'],
       /latchkey ledger verify --key KEY meeting\.jsonl/,
       [ok, usage, broken, noInput, unfinished],
+    ],
+    [
+      ['load', '--help'],
+      /latchkey load --participants 500 --publishers 5/,
+      [ok, unmet, usage, unavailable, failed, misconfigured],
     ],
   ] as const;
   for (const [args, example, codes] of helps) {
@@ -92,6 +97,15 @@ test('a mistake on the command line is explained, and ends with the code for it'
     ['ledger', 'verify'],
     ['ledger', 'verify', 'one', 'two'],
     ['ledger', 'verify', '--key', 'short', 'one'],
+    ['load', '--participants', '0'],
+    ['load', '--participants', '10', '--publishers', '11'],
+    ['load', '--kind', 'webinar'],
+    ['load', '--slow', '101%'],
+    ['load', '--duration', '60'],
+    ['load', '--expect', 'joins.p99<5'],
+    ['load', '--secret-file', 'secret'],
+    ['load', '--meeting', 'meeting'],
+    ['load', '--url', 'meet.example.org'],
   ];
   for (const args of mistakes) {
     const { code, out, err } = await run(args);

@@ -4,12 +4,13 @@
 import assert from 'node:assert/strict';
 import { LatchkeyError } from '../../src/protocol/errors.ts';
 import { MediaParticipant } from '../participant/mediaParticipant.ts';
-import { camera, speech } from '../participant/syntheticMedia.ts';
-import type { SyntheticMedia } from '../participant/syntheticMedia.ts';
+import { camera, speech } from '../../src/load/syntheticMedia.ts';
+import type { SyntheticMedia } from '../../src/load/syntheticMedia.ts';
 import { until } from '../participant/until.ts';
 import { api } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
-import { Seeded } from './seeded.ts';
+import { MediaFailed } from '../../src/load/mediaPeers.ts';
+import { Seeded } from '../../src/load/seeded.ts';
 
 export interface BadMeetingOptions {
   /** For what an application and an operator ask: where and with what secret. */
@@ -152,7 +153,8 @@ export class BadMeeting {
       try {
         return await MediaParticipant.join({ name, url, token, bindAddress, sends });
       } catch (thrown) {
-        const lost = thrown instanceof LatchkeyError && thrown.code === 'connection_lost';
+        const unreached = thrown instanceof LatchkeyError && thrown.code === 'connection_lost';
+        const lost = unreached || thrown instanceof MediaFailed;
         if (!lost || attempt === mostAttempts) throw thrown;
         this.#joinedAgain++;
       }

@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { mediaPeersEnded } from '../participant/mediaPeer.ts';
+import { mediaPeersEnded } from '../../src/load/mediaPeer.ts';
 import { until } from '../participant/until.ts';
 import { openBadRoads } from './badRoads.ts';
 import { BadMeeting } from './badMeeting.ts';
-import { testSeed } from './seeded.ts';
+import { testSeed } from './testSeed.ts';
 import { perfectTcp } from './tcpRelay.ts';
 
 const churnMs = 12_000;

@@ -1,7 +1,7 @@
 // A process of participants, to be run at the far end of a road: it holds a BadMeeting, says its figures over IPC and ends; with 0 where
 // all held.
 
-import { mediaPeersEnded } from '../participant/mediaPeer.ts';
+import { mediaPeersEnded } from '../../src/load/mediaPeer.ts';
 import { BadMeeting } from './badMeeting.ts';
 import type { BadMeetingOptions } from './badMeeting.ts';
 

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { startServerProcess } from '../server/serverProcess.ts';
 import { Road, whyNoRoad } from './road.ts';
 import type { FromAfar, ToAfar } from './meetingAfar.ts';
-import { testSeed } from './seeded.ts';
+import { testSeed } from './testSeed.ts';
 import { TcpRelay, perfectTcp } from './tcpRelay.ts';
 
 const script = new URL('meetingAfar.ts', import.meta.url).pathname;

@@ -9,7 +9,7 @@ import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { until } from '../participant/until.ts';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../../src/load/seeded.ts';
 import { TcpRelay, perfectTcp } from './tcpRelay.ts';
 import type { TcpConditions } from './tcpRelay.ts';
 import { UdpRelay } from './udpRelay.ts';

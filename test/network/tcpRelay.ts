@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../../src/load/seeded.ts';
 
 export interface TcpConditions {
   /** One way. */

@@ -4,7 +4,7 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../../src/load/seeded.ts';
 
 export interface UdpConditions {
   /** Probability that a packet is lost, 0 … 1. */

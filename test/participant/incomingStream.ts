@@ -3,10 +3,10 @@
 import type { FrameCounts } from '../../src/client/session/keyAgent.ts';
 import type { Producer } from '../../src/protocol/signaling.ts';
 import type { Codec } from '../../src/sframe/prefix.ts';
-import type { RtpPacket } from '../browser/rtpFrames.ts';
-import { FrameAssembler } from './frameAssembler.ts';
-import { Gaps } from './gaps.ts';
-import { residueOf } from './sealedHeader.ts';
+import type { RtpPacket } from '../../src/load/rtpParsing.ts';
+import { FrameAssembler } from '../../src/load/frameAssembler.ts';
+import { Gaps } from '../../src/load/gaps.ts';
+import { residueOf } from '../../src/load/sealedHeader.ts';
 
 /** A frame for which there was no key. */
 export interface MissingKey {

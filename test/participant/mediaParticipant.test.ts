@@ -6,9 +6,9 @@ import { after, before, describe, it } from 'node:test';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 import { MediaParticipant } from './mediaParticipant.ts';
-import { mediaPeersEnded } from './mediaPeer.ts';
-import { camera, speech } from './syntheticMedia.ts';
-import type { SyntheticMedia } from './syntheticMedia.ts';
+import { mediaPeersEnded } from '../../src/load/mediaPeer.ts';
+import { camera, speech } from '../../src/load/syntheticMedia.ts';
+import type { SyntheticMedia } from '../../src/load/syntheticMedia.ts';
 import { until } from './until.ts';
 
 let server: ServerProcess;
@@ -110,8 +110,8 @@ describe('participants with real media', () => {
   it('leave nothing behind: a process of theirs ends by itself', async () => {
     const script = `
       import { MediaParticipant } from '${new URL('mediaParticipant.ts', import.meta.url).href}';
-      import { mediaPeersEnded } from '${new URL('mediaPeer.ts', import.meta.url).href}';
-      import { speech } from '${new URL('syntheticMedia.ts', import.meta.url).href}';
+      import { mediaPeersEnded } from '${new URL('../../src/load/mediaPeer.ts', import.meta.url).href}';
+      import { speech } from '${new URL('../../src/load/syntheticMedia.ts', import.meta.url).href}';
       const [url, token] = process.argv.slice(1);
       const participant = await MediaParticipant.join({ name: 'Eve', url, token, bindAddress: '127.0.0.1', sends: [speech] });
       await participant.leave();

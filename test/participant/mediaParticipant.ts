@@ -7,19 +7,17 @@ import type { FrameCounts, InstalledEpoch } from '../../src/client/session/keyAg
 import { LocalKeyAgent } from '../../src/client/session/localKeyAgent.ts';
 import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.ts';
 import type { Session, SessionEnd } from '../../src/client/session/session.ts';
+import type { SessionEvents } from '../../src/client/session/sessionEvents.ts';
 import { LatchkeyError, toLatchkeyError } from '../../src/protocol/errors.ts';
 import { lease, streamId } from '../../src/protocol/names.ts';
 import type { EpochId } from '../../src/protocol/names.ts';
-import type { Answer, Producer, Transport } from '../../src/protocol/signaling.ts';
-import { parseRtp } from '../browser/rtpFrames.ts';
+import type { Answer, Producer } from '../../src/protocol/signaling.ts';
+import { parseRtp } from '../../src/load/rtpParsing.ts';
 import { IncomingStream } from './incomingStream.ts';
 import type { ReceivedCounts } from './incomingStream.ts';
-import { MediaPeer } from './mediaPeer.ts';
-import type { Direction } from './mediaPeer.ts';
-import { OutgoingStream } from './outgoingStream.ts';
-import type { SentCounts } from './outgoingStream.ts';
-import { receiverCapabilities, rtpParametersOf } from './syntheticMedia.ts';
-import type { SyntheticMedia } from './syntheticMedia.ts';
+import { lostCodes, MediaPeers } from '../../src/load/mediaPeers.ts';
+import type { SentCounts } from '../../src/load/outgoingStream.ts';
+import type { SyntheticMedia } from '../../src/load/syntheticMedia.ts';
 
 export interface MediaParticipantOptions {
   readonly name: string;
@@ -33,9 +31,6 @@ export interface MediaParticipantOptions {
   readonly tamper?: (sealed: Uint8Array) => Uint8Array;
 }
 
-/** Longer than any deadline of the protocol; a participant that takes longer has failed. */
-const connectMs = 30_000;
-
 /** Remembers which epochs it told the server to hold. */
 class NotingAgent extends LocalKeyAgent<Buffer, Buffer> {
   readonly acknowledged = new Set<EpochId>();
@@ -47,10 +42,8 @@ class NotingAgent extends LocalKeyAgent<Buffer, Buffer> {
   }
 }
 
-/** What asking for something that has just ended is answered with. */
-const goneCodes: ReadonlySet<string> = new Set(['producer_not_found', 'consumer_not_found']);
-
-let lastSsrc = 100_000;
+/** What asking for something that has just ended is answered with; what went with a worker is asked for again. */
+const goneCodes: ReadonlySet<string> = new Set(['producer_not_found', 'consumer_not_found', ...lostCodes]);
 
 export class MediaParticipant {
   readonly name: string;
@@ -63,13 +56,14 @@ export class MediaParticipant {
   readonly pausedIn: number[] = [];
   /** How often the connection was lost, and how often it came back. */
   readonly connection = { lost: 0, resumed: 0 };
+  /** How often its worker died. */
+  mediaLost = 0;
   /** Producers of its own that the server had no more after a resume. */
   readonly gone: string[] = [];
-  readonly #options: MediaParticipantOptions;
   readonly #agent: NotingAgent;
-  readonly #peers: MediaPeer[] = [];
-  readonly #outgoing: OutgoingStream[] = [];
-  readonly #incoming = new Map<string, IncomingStream>();
+  readonly #media: MediaPeers;
+  /** By producer. */
+  readonly #incoming = new Map<string, { readonly consumerId: string; readonly stream: IncomingStream }>();
   readonly #bySsrc = new Map<number, IncomingStream>();
   /** Of producers that are gone. */
   readonly #finished: ReceivedCounts[] = [];
@@ -79,7 +73,6 @@ export class MediaParticipant {
 
   private constructor(options: MediaParticipantOptions, session: Session, agent: NotingAgent) {
     this.name = options.name;
-    this.#options = options;
     this.session = session;
     this.#agent = agent;
     session.on('ended', ({ reason }) => {
@@ -92,7 +85,35 @@ export class MediaParticipant {
     });
     session.on('connection', ({ state }) => void this.connection[state]++);
     session.on('gone', ({ producers }) => this.gone.push(...producers));
+    session.on('producerAdded', (producer) => this.#consume(producer));
     session.on('producerRemoved', ({ producerId }) => this.#removed(producerId));
+    session.on('consumersLost', (consumers) => this.#lostConsumers(consumers));
+    this.#media = new MediaPeers({
+      session,
+      name: options.name,
+      bindAddress: () => options.bindAddress,
+      sends: options.sends,
+      sealerOf: ({ codec }, stream) => {
+        const sender = agent.sender(streamId(stream), codec);
+        return async (frame) => {
+          const sealed = await sender.seal(frame);
+          return sealed === null ? null : (options.tamper?.(sealed) ?? sealed);
+        };
+      },
+      onRtp: (packet) => this.#received(packet),
+      onSent: () => undefined,
+      onState: (direction, state) => {
+        if (state !== 'connecting' && state !== 'connected') this.#mediaStates.push(`${direction} ${state}`);
+      },
+      onReceiving: () => {
+        for (const producer of session.roster.producers) this.#consume(producer);
+      },
+      onLost: () => {
+        this.mediaLost++;
+        this.#removeAll();
+      },
+      onFailed: (thrown) => this.failures.push(toLatchkeyError(thrown)),
+    });
   }
 
   /** Joined, keyed, its transports connected, sending; what others send follows as it can be consumed. */
@@ -102,7 +123,7 @@ export class MediaParticipant {
     const session = await connect({ url, token, keyAgent: agent, encodedTransforms: true });
     const participant = new MediaParticipant(options, session, agent);
     try {
-      await participant.#start();
+      await participant.#media.open();
     } catch (cause) {
       participant.close();
       throw cause;
@@ -112,12 +133,12 @@ export class MediaParticipant {
 
   /** One for each stream that it sends, in their order. */
   get sent(): readonly SentCounts[] {
-    return this.#outgoing.map(({ counts }) => counts);
+    return this.#media.outgoing.map(({ counts }) => counts);
   }
 
   /** One for each producer that it consumes or consumed. */
   get received(): readonly ReceivedCounts[] {
-    return [...this.#finished, ...Array.from(this.#incoming.values(), ({ counts }) => counts)];
+    return [...this.#finished, ...Array.from(this.#incoming.values(), ({ stream }) => stream.counts)];
   }
 
   get acknowledged(): ReadonlySet<EpochId> {
@@ -135,7 +156,7 @@ export class MediaParticipant {
 
   /** As somebody who closes the tab after saying so. */
   async leave(): Promise<void> {
-    for (const stream of this.#outgoing) stream.stop();
+    this.#media.stop();
     await this.session.leave();
     this.close();
   }
@@ -144,89 +165,13 @@ export class MediaParticipant {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const stream of this.#outgoing) stream.stop();
-    for (const [producerId] of this.#incoming) this.#removed(producerId);
-    for (const peer of this.#peers) peer.close();
+    this.#media.close();
+    this.#removeAll();
     this.session.close();
   }
 
-  async #start(): Promise<void> {
-    const opened = await this.session.openMedia({ rtpCapabilities: receiverCapabilities });
-    const receive = this.#connect(opened.receive, 'receive');
-    if (opened.send !== null && this.#options.sends.length > 0) {
-      const peer = await this.#connect(opened.send, 'send');
-      await this.session.keyed(connectMs);
-      for (const [index, media] of this.#options.sends.entries()) {
-        await this.#produce(opened.send, peer, media, index);
-      }
-    }
-    await receive;
-    this.session.on('producerAdded', (producer) => this.#consume(producer));
-    for (const producer of this.session.roster.producers) this.#consume(producer);
-  }
-
-  async #connect(transport: Transport, direction: Direction): Promise<MediaPeer> {
-    const connected = Promise.withResolvers<void>();
-    const { name, bindAddress } = this.#options;
-    const peer = new MediaPeer(
-      { name: `${name} ${direction}`, bindAddress },
-      {
-        onRtp: (packet) => this.#received(packet),
-        onRtcp: (packet) => this.#feedback(packet),
-        onState: (state) => {
-          if (state === 'connected') connected.resolve();
-          else if (state === 'failed' || state === 'closed')
-            connected.reject(new Error(`${name}: media ${state}`));
-          if (state !== 'connecting' && state !== 'connected')
-            this.#mediaStates.push(`${direction} ${state}`);
-        },
-      },
-    );
-    this.#peers.push(peer);
-    // Looked at when it is awaited; a transport may fail before that.
-    connected.promise.catch(() => undefined);
-    const fingerprints = await peer.answer(transport, direction);
-    const dtlsParameters = { role: 'client' as const, fingerprints };
-    await this.session.request('connectTransport', { transportId: transport.id, dtlsParameters });
-    await connected.promise;
-    return peer;
-  }
-
-  async #produce(
-    transport: Transport,
-    peer: MediaPeer,
-    media: SyntheticMedia,
-    stream: number,
-  ): Promise<void> {
-    const ssrc = ++lastSsrc;
-    const sender = this.#agent.sender(streamId(stream), media.codec);
-    const { kind, source } = media;
-    const rtpParameters = rtpParametersOf(media, ssrc);
-    const transportId = transport.id;
-    await this.session.request('produce', {
-      transportId,
-      kind,
-      source,
-      rtpParameters,
-      paused: false,
-      stream,
-    });
-    if (this.#closed) return;
-    this.#outgoing.push(
-      new OutgoingStream({
-        media,
-        ssrc,
-        seal: async (frame) => {
-          const sealed = await sender.seal(frame);
-          return sealed === null ? null : (this.#options.tamper?.(sealed) ?? sealed);
-        },
-        send: (packet) => void peer.send(packet),
-        nowMs: () => performance.now(),
-      }),
-    );
-  }
-
   #consume(producer: Producer): void {
+    if (!this.#media.receiving) return;
     void this.#consumeNow(producer).catch((thrown: unknown) => {
       // Gone before it could be consumed, or we are.
       const benign = thrown instanceof LatchkeyError && (goneCodes.has(thrown.code) || this.#closed);
@@ -236,11 +181,14 @@ export class MediaParticipant {
 
   async #consumeNow(producer: Producer): Promise<void> {
     const { producerId } = producer;
+    const { path } = this.#media;
     const consumed = await this.session.request('consume', { producerId });
-    if (this.#closed || this.session.roster.producer(producerId) === undefined) return;
+    // Gone, or media were lost, and it is consumed again.
+    if (this.#closed || this.#media.path !== path) return;
+    if (this.session.roster.producer(producerId) === undefined) return;
     const codec = producer.kind === 'audio' ? 'opus' : 'vp8';
     const origin = { lease: lease(consumed.lease), stream: streamId(consumed.stream) };
-    const incoming = new IncomingStream({
+    const stream = new IncomingStream({
       producer,
       codec,
       receiver: this.#agent.receiver(origin, codec),
@@ -248,8 +196,8 @@ export class MediaParticipant {
       holds: (residue) => [...this.acknowledged].some((epoch) => epoch % 256 === residue),
       nowMs: () => performance.now(),
     });
-    this.#incoming.set(producerId, incoming);
-    this.#bySsrc.set(ssrcOf(consumed), incoming);
+    this.#incoming.set(producerId, { consumerId: consumed.consumerId, stream });
+    this.#bySsrc.set(ssrcOf(consumed), stream);
     await this.session.request('resumeConsumer', { consumerId: consumed.consumerId });
   }
 
@@ -261,21 +209,25 @@ export class MediaParticipant {
     this.#opening = this.#opening.then(() => incoming.open(sealed));
   }
 
-  /** RFC 4585 §6.3.1: picture loss indications name the stream that they are about. */
-  #feedback(bytes: Buffer): void {
-    for (let at = 0; at + 12 <= bytes.length; at += 4 * (bytes.readUInt16BE(at + 2) + 1)) {
-      if (bytes[at + 1] !== 206 || ((bytes[at] ?? 0) & 0x1f) !== 1) continue;
-      const ssrc = bytes.readUInt32BE(at + 8);
-      this.#outgoing.find((stream) => stream.ssrc === ssrc)?.keyFrameWanted();
+  #lostConsumers(consumers: SessionEvents['consumersLost']): void {
+    for (const { consumerId, producerId } of consumers) {
+      if (this.#incoming.get(producerId)?.consumerId !== consumerId) continue;
+      this.#removed(producerId);
+      const producer = this.session.roster.producer(producerId);
+      if (producer !== undefined) this.#consume(producer);
     }
+  }
+
+  #removeAll(): void {
+    for (const producerId of this.#incoming.keys()) this.#removed(producerId);
   }
 
   #removed(producerId: string): void {
     const incoming = this.#incoming.get(producerId);
     if (incoming === undefined) return;
     this.#incoming.delete(producerId);
-    incoming.close();
-    this.#finished.push(incoming.counts);
+    incoming.stream.close();
+    this.#finished.push(incoming.stream.counts);
   }
 }
 

@@ -9,8 +9,8 @@ import { parseKeyId } from '../../src/sframe/keyId.ts';
 import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 import { MediaParticipant } from './mediaParticipant.ts';
-import { mediaPeersEnded } from './mediaPeer.ts';
-import { speech } from './syntheticMedia.ts';
+import { mediaPeersEnded } from '../../src/load/mediaPeer.ts';
+import { speech } from '../../src/load/syntheticMedia.ts';
 import { until } from './until.ts';
 
 /** A turn of each of three senders and the rests between them take 6 s; twice that on a busy machine. */

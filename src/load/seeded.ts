@@ -30,6 +30,3 @@ export class Seeded {
     return from[Math.floor(this.next() * from.length)];
   }
 }
-
-/** Of this run, and printed by whoever uses it: a failure can be had again. */
-export const testSeed = Number(process.env['LATCHKEY_TEST_SEED'] ?? Date.now() % 2 ** 31);

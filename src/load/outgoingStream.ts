@@ -3,7 +3,7 @@
 import { Gaps } from './gaps.ts';
 import { rtpPacket, vp8Payloads } from './rtpPackets.ts';
 import { residueOf } from './sealedHeader.ts';
-import { syntheticFrame } from './syntheticMedia.ts';
+import { levelExtension, syntheticFrame } from './syntheticMedia.ts';
 import type { SyntheticMedia } from './syntheticMedia.ts';
 
 export interface SentCounts {
@@ -26,12 +26,11 @@ export interface OutgoingParts {
 
 /** Frames made up for at once after the process stood still; the others are skipped, as a camera would. */
 const mostLate = 3;
-/** Unless somebody asks for one before. */
-const keyFrameEveryMs = 2_000;
 
 export class OutgoingStream {
   readonly #parts: OutgoingParts;
   readonly #intervalMs: number;
+  readonly #extension: { readonly extension?: Uint8Array };
   readonly #gaps = new Gaps();
   readonly #epochs = new Map<number, number>();
   #number = 0;
@@ -47,6 +46,8 @@ export class OutgoingStream {
   constructor(parts: OutgoingParts) {
     this.#parts = parts;
     this.#intervalMs = 1_000 / parts.media.framesPerSecond;
+    const extension = levelExtension(parts.media);
+    this.#extension = extension === undefined ? {} : { extension };
     this.#dueMs = parts.nowMs();
     this.#tick();
   }
@@ -87,7 +88,7 @@ export class OutgoingStream {
     const { media, nowMs } = this.#parts;
     const atMs = nowMs();
     const keyFrame = atMs >= this.#keyFrameDueMs;
-    if (keyFrame) this.#keyFrameDueMs = atMs + keyFrameEveryMs;
+    if (keyFrame) this.#keyFrameDueMs = atMs + (media.keyFrameEveryMs ?? Number.POSITIVE_INFINITY);
     const number = this.#number++;
     const plain = syntheticFrame(media, number, keyFrame);
     // In order, as an encoder's frames are sealed.
@@ -110,7 +111,8 @@ export class OutgoingStream {
     for (const [index, payload] of payloads.entries()) {
       const marker = media.codec === 'vp8' && index === payloads.length - 1;
       const { payloadType } = media;
-      send(rtpPacket({ payloadType, sequence: this.#sequence++, timestamp, ssrc, marker }, payload));
+      const sequence = this.#sequence++;
+      send(rtpPacket({ payloadType, sequence, timestamp, ssrc, marker, ...this.#extension }, payload));
     }
   }
 }

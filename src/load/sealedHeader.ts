@@ -1,9 +1,9 @@
 // What a sealed frame's header says of its epoch.
 
-import { parseHeader } from '../../src/sframe/header.ts';
-import { parseKeyId } from '../../src/sframe/keyId.ts';
-import { clearPrefixBytes } from '../../src/sframe/prefix.ts';
-import type { Codec } from '../../src/sframe/prefix.ts';
+import { parseHeader } from '../sframe/header.ts';
+import { parseKeyId } from '../sframe/keyId.ts';
+import { clearPrefixBytes } from '../sframe/prefix.ts';
+import type { Codec } from '../sframe/prefix.ts';
 
 /** The epoch modulo 256; null for what is no sealed frame. */
 export const residueOf = (codec: Codec, sealed: Uint8Array): number | null => {

@@ -5,12 +5,10 @@
 import nodeDataChannel from 'node-datachannel';
 import type { PeerConnection, Track } from 'node-datachannel';
 import { z } from 'zod';
-import type { Transport } from '../../src/protocol/signaling.ts';
+import type { Transport } from '../protocol/signaling.ts';
+import { payloadTypes } from './mediaFormats.ts';
 
 export type Direction = 'send' | 'receive';
-
-/** Of the codecs that packets are sent and received in; the line of media names one, and nobody looks. */
-export const payloadTypes = { opus: 100, vp8: 101 } as const;
 
 const candidates = z.array(
   z.looseObject({
@@ -70,8 +68,8 @@ export interface PeerEvents {
 
 export interface PeerOptions {
   readonly name: string;
-  /** The local address to gather candidates on. */
-  readonly bindAddress: string;
+  /** The local address to gather candidates on; all that there are where it is not given. */
+  readonly bindAddress?: string | undefined;
 }
 
 /**
@@ -97,7 +95,7 @@ export class MediaPeer {
     this.#events = events;
     this.#peer = new nodeDataChannel.PeerConnection(options.name, {
       iceServers: [],
-      bindAddress: options.bindAddress,
+      ...(options.bindAddress === undefined ? {} : { bindAddress: options.bindAddress }),
     });
     this.#peer.onStateChange((state) => {
       if (state === 'closed') this.#peerClosed.resolve();

@@ -1,9 +1,9 @@
 // Whole frames out of RTP packets that come in any order, with any of them missing: of Opus a packet is a frame, of VP8 those of one
 // timestamp from the one that starts it to the one with the marker (RFC 7741 §4.2).
 
-import type { Codec } from '../../src/sframe/prefix.ts';
-import { parseVp8Descriptor } from '../browser/rtpFrames.ts';
-import type { RtpPacket } from '../browser/rtpFrames.ts';
+import type { Codec } from '../sframe/prefix.ts';
+import { parseVp8Descriptor } from './rtpParsing.ts';
+import type { RtpPacket } from './rtpParsing.ts';
 
 /** Frames that wait for packets: 64 are 4 s of video at 15 frames a second. */
 const mostWaiting = 64;
