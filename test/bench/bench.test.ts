@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { exitCodes } from '../../src/exitCodes.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { formatTable } from './result.ts';
-import type { BenchResult } from './result.ts';
+import type { BenchResult, Unit } from './result.ts';
 import { compare, quantile, roundsForP99, seededRng } from './statistics.ts';
 
 const main = new URL('main.ts', import.meta.url).pathname;
@@ -29,8 +29,27 @@ const isQuantiles = (value: unknown): boolean => {
   return typeof p50 === 'number' && Number.isFinite(p50) && p50 > 0 && p99 === null;
 };
 
-/** Runs it with so few rounds that there is no p99, and answers what it wrote. */
-const ranTiny = async (name: string, cases: readonly string[], participants: number): Promise<void> => {
+/** Of a difference, which may be anything where what differs is tiny. */
+const isDifference = (value: unknown): boolean => {
+  const { p50, p99 } = Object(value) as Record<string, unknown>;
+  return typeof p50 === 'number' && Number.isFinite(p50) && p99 === null;
+};
+
+interface Looks {
+  /** Of the figures; elsewhere they are times. */
+  readonly units?: readonly Unit[];
+  /** The figures are differences, and so may be nothing. */
+  readonly differences?: boolean;
+  readonly also?: (found: readonly BenchResult[]) => void;
+}
+
+/** Runs it with so few rounds that there is no p99, and looks at what it wrote. */
+const ranTiny = async (
+  name: string,
+  cases: readonly string[],
+  participants: number,
+  { units = ['µs', 'ms'], differences = false, also }: Looks = {},
+): Promise<void> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
   const file = join(folder, 'found.json');
   try {
@@ -45,13 +64,17 @@ const ranTiny = async (name: string, cases: readonly string[], participants: num
     for (const one of found) {
       assert.equal(one.name, name);
       assert.ok(one.participants === participants || one.participants === 0);
-      assert.ok(one.unit === 'µs' || one.unit === 'ms');
-      assert.ok(isQuantiles(one) && isQuantiles(one.floor) && isQuantiles(one.ratio), JSON.stringify(one));
-      assert.ok(one.interval.low <= one.ratio.p50 && one.ratio.p50 <= one.interval.high);
-      assert.equal(one.ratio.p50, one.p50 / one.floor.p50);
+      assert.ok(units.includes(one.unit), one.unit);
+      if (differences) assert.ok(isDifference(one) && isDifference(one.floor), JSON.stringify(one));
+      else {
+        assert.ok(isQuantiles(one) && isQuantiles(one.floor) && isQuantiles(one.ratio), JSON.stringify(one));
+        assert.ok(one.interval.low <= one.ratio.p50 && one.ratio.p50 <= one.interval.high);
+        assert.equal(one.ratio.p50, one.p50 / one.floor.p50);
+      }
       assert.deepEqual([one.rounds, one.seed], [2, 7]);
       assert.ok(out.includes(`${name}: ${one.case}`), 'it stands in the table');
     }
+    also?.(found);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -89,6 +112,65 @@ describe('a bench', { timeout: 300_000 }, () => {
   it('exposure: evictions', () => ranTiny('exposure', ['an eviction, cut to last confirmation'], 8));
 });
 
+/** Figures of each of the server's processes stand beside the sum. */
+const tellsProcesses = (result: BenchResult | undefined, unit: string): void => {
+  for (const name of ['control', 'custodian', 'workers', 'bare control', 'bare workers'])
+    assert.equal(typeof result?.also?.[`${name} ${unit}`], 'number', name);
+};
+
+// They wait more than they work.
+describe('a bench of media, ours beside bare mediasoup', { timeout: 300_000, concurrency: true }, () => {
+  it('join: real transports on both sides', () =>
+    ranTiny('join', ['first request to last connected and keyed', 'server CPU of one join'], 6, {
+      units: ['ms'],
+      also: ([, cpu]) => tellsProcesses(cpu, 'ms'),
+    }));
+
+  it('forward: as many packets come through both', () =>
+    ranTiny('forward', ['server CPU of one packet, Opus'], 6, {
+      units: ['µs'],
+      also: ([found]) => {
+        tellsProcesses(found, 'µs');
+        const packets = found?.also?.['packets a burst'];
+        assert.equal(packets, 6 * 150);
+        assert.equal(found?.also?.['packets a burst, bare'], packets);
+        assert.deepEqual([found?.also?.['lost, all bursts'], found?.also?.['lost, bare']], [0, 0]);
+      },
+    }));
+
+  it('memory: of each process', () =>
+    ranTiny(
+      'memory',
+      [
+        'control process, in use',
+        'control process, resident',
+        'workers, resident',
+        'all processes, resident',
+      ],
+      6,
+      {
+        units: ['kB'],
+        differences: true,
+        also: (found) => {
+          tellsProcesses(found.at(-1), 'kB');
+          assert.deepEqual(
+            found.map(({ beyond }) => beyond?.p50),
+            [30, 30, undefined, undefined],
+          );
+        },
+      },
+    ));
+
+  it('broadcast: as many viewers as there may be', () =>
+    ranTiny('broadcast', ['viewers of a 300 kbit/s video, nothing missing'], 6, {
+      units: ['viewers'],
+      also: ([found]) => {
+        assert.deepEqual([found?.p50, found?.floor.p50], [6, 6]);
+        assert.ok(found?.notes?.includes('no more than 6 were tried'));
+      },
+    }));
+});
+
 describe('the arguments', () => {
   const known = ['sframe', 'rekey'];
 
@@ -100,14 +182,17 @@ describe('the arguments', () => {
       participants: 50,
       rounds: null,
       seed: 1,
+      workers: 1,
       json: 'file',
     });
+    assert.equal(parseOptions(['rekey', '--workers', '2'], known).workers, 2);
   });
 
   for (const [args, says] of [
     [['sfrane'], /no bench sfrane; there are sframe, rekey/],
     [['--participants', '0'], /--participants expected a whole number from 1/],
     [['--rounds', '1.5'], /--rounds expected a whole number from 1/],
+    [['--workers', '0'], /--workers expected a whole number from 1/],
     [['--seed', 'dice'], /--seed expected a whole number from 1/],
     [['--json', ''], /--json expected a file/],
     [['--josn', 'file'], /--josn/],
@@ -169,5 +254,7 @@ describe('the statistics', () => {
     assert.match(formatTable([{ ...found, reach: { p50: 2 } }]), /≤ 2\.00 MISSED/);
     assert.doesNotMatch(formatTable([{ ...found, reach: { p50: 3 } }]), /MISSED/);
     assert.match(formatTable([{ ...found, atMost: { p50: 5 } }]), /≤ 5\.00 ms MISSED/);
+    assert.match(formatTable([{ ...found, beyond: { p50: 3 } }]), /≤ 3\.00 ms beyond it MISSED/);
+    assert.doesNotMatch(formatTable([{ ...found, beyond: { p50: 4 } }]), /MISSED/);
   });
 });

@@ -2,10 +2,15 @@
 
 import { writeFileSync } from 'node:fs';
 import { exitCodes } from '../../src/exitCodes.ts';
+import { CannotRun } from './bench.ts';
 import type { Bench } from './bench.ts';
+import { broadcast } from './broadcast.ts';
 import { custodian } from './custodian.ts';
 import { exposure } from './exposure.ts';
+import { forward } from './forward.ts';
+import { join } from './join.ts';
 import { keying } from './keying.ts';
+import { memory } from './memory.ts';
 import { parseOptions, usage, UsageError } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { rekey } from './rekey.ts';
@@ -13,7 +18,17 @@ import { formatTable } from './result.ts';
 import type { BenchResult } from './result.ts';
 import { sframe } from './sframe.ts';
 
-const benches: readonly Bench[] = [sframe, custodian, keying, rekey, exposure];
+const benches: readonly Bench[] = [
+  sframe,
+  custodian,
+  keying,
+  rekey,
+  exposure,
+  join,
+  forward,
+  memory,
+  broadcast,
+];
 const names = benches.map(({ name }) => name);
 
 const read = (): BenchOptions | null => {
@@ -37,8 +52,14 @@ const run = async (options: BenchOptions): Promise<void> => {
       process.stderr.write(`bench: ${bench.name}: ${line} (${seconds} s)\n`);
     };
     say('begins');
-    results.push(...(await bench.run({ ...options, say })));
-    say('done');
+    try {
+      results.push(...(await bench.run({ ...options, say })));
+      say('done');
+    } catch (thrown) {
+      if (!(thrown instanceof CannotRun)) throw thrown;
+      say(`cannot run: ${thrown.message}`);
+      process.exitCode = exitCodes.failed;
+    }
     if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   }
   process.stdout.write(`${formatTable(results)}\n`);

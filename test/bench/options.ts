@@ -9,6 +9,8 @@ export interface BenchOptions {
   /** Instead of the bench's own number. */
   readonly rounds: number | null;
   readonly seed: number;
+  /** Media workers of each server that has any. */
+  readonly workers: number;
   /** Where to write the results; null: nowhere. */
   readonly json: string | null;
 }
@@ -17,7 +19,7 @@ export interface BenchOptions {
 export class UsageError extends Error {}
 
 export const usage = (known: readonly string[]): string =>
-  `npm run bench -- [NAME…] [--participants N] [--rounds N] [--seed N] [--json FILE]\nNames: ${known.join(', ')}. Without a name all of them run.`;
+  `npm run bench -- [NAME…] [--participants N] [--rounds N] [--seed N] [--workers N] [--json FILE]\nNames: ${known.join(', ')}. Without a name all of them run.`;
 
 const wholeNumber = (name: string, text: string | undefined, most: number): number | null => {
   if (text === undefined) return null;
@@ -35,6 +37,7 @@ const parse = (args: readonly string[]) => {
         participants: { type: 'string' },
         rounds: { type: 'string' },
         seed: { type: 'string' },
+        workers: { type: 'string' },
         json: { type: 'string' },
       },
     });
@@ -56,6 +59,7 @@ export const parseOptions = (args: readonly string[], known: readonly string[]):
     participants: wholeNumber('participants', values.participants, 100_000),
     rounds: wholeNumber('rounds', values.rounds, 1_000_000),
     seed: wholeNumber('seed', values.seed, 2 ** 32 - 1) ?? 1,
+    workers: wholeNumber('workers', values.workers, 64) ?? 1,
     json: values.json ?? null,
   };
 };

@@ -3,29 +3,17 @@
 
 import { createDecipheriv } from 'node:crypto';
 import { once } from 'node:events';
-import { systemClock } from '../../src/client/session/clock.ts';
-import type { Clock } from '../../src/client/session/clock.ts';
 import { createNodeAgentCrypto } from '../../src/client/session/nodeAgentCrypto.ts';
-import { joinWith } from '../../src/client/session/nodeParticipant.ts';
 import { createSharedVerify } from '../../src/client/session/sharedVerify.ts';
 import type { Session } from '../../src/client/session/session.ts';
-import { LatchkeyError } from '../../src/protocol/errors.ts';
-import { timers } from '../../src/protocol/timers.ts';
 import { answerBy } from './childProcess.ts';
+import { patientJoin } from './patientJoin.ts';
 
 /** Joins under way at a time: a join is answered with the whole roster. */
 const joinsAtOnce = 4;
-const joinAttempts = 3;
 const keyedMs = 600_000;
 
 const crypto = createNodeAgentCrypto(createSharedVerify());
-/** In a storm of joins an answer takes longer than a client waits for one. Other times stay as they are. */
-const patience = 30;
-const patientClock: Clock = {
-  ...systemClock,
-  after: (ms, fn) => systemClock.after(ms === timers.joinTimeoutMs.default ? patience * ms : ms, fn),
-};
-
 const sessions: Session[] = [];
 const floor: WebSocket[] = [];
 
@@ -50,24 +38,13 @@ const opus = (ssrc: number) => ({
   rtcp: { cname: 'bench' },
 });
 
-/** A kept-alive connection may be closed at its other end in the moment in which it is used again: then the token is as good as before. */
-const joined = async (url: string, token: string) => {
-  for (let left = joinAttempts; ; left--) {
-    try {
-      return await joinWith(crypto, { url, token, clock: patientClock });
-    } catch (thrown) {
-      if (left <= 1 || !(thrown instanceof LatchkeyError) || thrown.code !== 'connection_lost') throw thrown;
-    }
-  }
-};
-
 answerBy({
   join: async ({ url, tokens }: { url: string; tokens: string[] }): Promise<string[]> => {
     const ids: string[] = [];
     const left = [...tokens];
     const joinSome = async (): Promise<void> => {
       for (let token = left.pop(); token !== undefined; token = left.pop()) {
-        const { session } = await joined(url, token);
+        const { session } = await patientJoin(crypto, url, token);
         sessions.push(session);
         ids.push(session.self.participantId);
       }

@@ -5,6 +5,7 @@ import { KeyDelivery } from '../../src/meeting/keyDelivery.ts';
 import { RekeyMachine } from '../../src/keys/rekey.ts';
 import type { RekeyInput, RekeyOutput } from '../../src/keys/rekey.ts';
 import { answerBy } from './childProcess.ts';
+import './dataFolder.ts';
 import { Settling } from './settling.ts';
 import type { Settled } from './settling.ts';
 

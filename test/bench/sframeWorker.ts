@@ -26,6 +26,7 @@ const streamsOf = (owner: number) =>
     lease: lease(owner),
     incarnation,
     onRecovered: () => undefined,
+    onFirstOpened: () => undefined,
     onExpired: failed,
     onFailed: failed,
   });
