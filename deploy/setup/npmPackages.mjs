@@ -66,9 +66,12 @@ export async function ensureNpmPackages(root, report) {
   }
 }
 
+/** Optional for whoever installs Latchkey, and not for a checkout: Node 26, and the peer of `latchkey load` and of the tests. */
+const insistedOn = new Set([nodePackage, 'node-datachannel'].map((name) => `node_modules/${name}`));
+
 /**
  * The packages that this machine needs. npm leaves out optional ones for other machines by rules of its own, so of the optional ones
- * only Node 26 is insisted on.
+ * only some are insisted on.
  * @param {string} root
  */
 function lockedFor(root) {
@@ -79,7 +82,7 @@ function lockedFor(root) {
     ]);
   }
   return Object.entries(lock.packages).filter(
-    ([path, { optional }]) => path !== '' && (optional !== true || path === `node_modules/${nodePackage}`),
+    ([path, { optional }]) => path !== '' && (optional !== true || insistedOn.has(path)),
   );
 }
 

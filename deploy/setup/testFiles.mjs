@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { filesBelow } from './places.mjs';
 
 // Browsers, real workers and real media: beside others on two cores their timing is that of the neighbours.
-const needsTheMachine = /^test\/(?:browser|memory|network|participant|slow)\/|^test\/web\/page\./;
+const needsTheMachine =
+  /^test\/(?:browser|memory|network|participant|slow)\/|^test\/web\/page\.|\.slow\.test\.ts$/;
 
 /**
  * @param {string} root

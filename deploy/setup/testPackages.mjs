@@ -10,6 +10,10 @@ import { SetupError } from './report.mjs';
 /** @type {readonly import('./apt.mjs').SystemPackage[]} */
 export const testPackages = [
   { name: 'chromium', why: 'the browsers of the tests: real WebRTC, real encoded transforms' },
+  {
+    name: 'firefox-esr',
+    why: 'the other engine: its encoded transforms, codecs and statistics are not those of Chromium',
+  },
   { name: 'git', why: 'a test packs and installs a clean clone' },
 ];
 

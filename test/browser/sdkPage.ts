@@ -2,6 +2,7 @@
 
 import type { Browser, Page } from 'playwright-core';
 import type { Meeting } from '../../src/client/browser/api.ts';
+import type { Role } from '../../src/protocol/names.ts';
 import { api } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 
@@ -19,8 +20,9 @@ export const joinBySdk = async (
   server: ServerProcess,
   meeting: string,
   name: string,
+  role: Role = 'presenter',
 ): Promise<Page> => {
-  const token = await api(server).token(meeting, name);
+  const token = await api(server).token(meeting, name, role);
   const page = await (await browser.newContext()).newPage();
   await page.addInitScript(() => {
     window.sockets = [];

@@ -3,7 +3,8 @@
 
 import { observer } from 'mediasoup';
 import type { Producer, Router } from 'mediasoup/types';
-import { Vp8Frames, parseRtp } from './rtpFrames.ts';
+import { parseRtp } from '../../src/load/rtpParsing.ts';
+import { Vp8Frames } from './rtpFrames.ts';
 
 export interface TappedFrame {
   readonly kind: 'frame';

@@ -184,11 +184,12 @@ suite('test files', () => {
       'test/sframe/header.test.ts': '',
       'test/browser/meeting.test.ts': '',
       'test/slow/pack.test.ts': '',
+      'test/load/load.slow.test.ts': '',
       'test/browser/chromium.ts': '',
     });
     assert.deepEqual(testFiles(root, []), {
       together: ['test/sframe/header.test.ts'],
-      alone: ['test/browser/meeting.test.ts', 'test/slow/pack.test.ts'],
+      alone: ['test/browser/meeting.test.ts', 'test/load/load.slow.test.ts', 'test/slow/pack.test.ts'],
     });
     assert.deepEqual(testFiles(root, ['test/sframe', 'pack']), {
       together: ['test/sframe/header.test.ts'],
