@@ -110,9 +110,12 @@ export class MeetingMedia {
     this.#onStage.add(member);
   }
 
-  /** Where nothing is left that it sends. */
+  /** Where nothing is left that it sends. Whose worker died keeps its place: that is told in the same turn, after its producers have closed. */
   #leaveStage(member: Member): void {
-    if (member.media.producers.length === 0) this.#onStage.delete(member);
+    queueMicrotask(() => {
+      const sends = member.media.producers.length > 0;
+      if (!sends && member.mediaLost === null) this.#onStage.delete(member);
+    });
   }
 }
 
