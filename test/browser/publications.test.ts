@@ -92,7 +92,7 @@ class FakePath {
 }
 
 const trackOf = (kind: 'audio' | 'video'): MediaStreamTrack =>
-  ({ kind, readyState: 'live' }) as unknown as MediaStreamTrack;
+  ({ kind, readyState: 'live', getSettings: () => ({}) }) as unknown as MediaStreamTrack;
 
 const scene = new Scene();
 afterEach(() => scene.close());
@@ -250,7 +250,7 @@ describe('what is published', () => {
 
   it('ends where its track has ended meanwhile', async () => {
     const { publications, open, lose, told, attached } = await make();
-    const track = { kind: 'video', readyState: 'live' };
+    const track = { kind: 'video', readyState: 'live', getSettings: () => ({}) };
     const camera = await publications.publish(track as unknown as MediaStreamTrack);
     lose();
     track.readyState = 'ended';

@@ -104,11 +104,13 @@ describe('a view', { timeout: 170_000 }, () => {
   it('that is larger gets a larger picture, as far as the camera is sent in one', async (t) => {
     await view(cleo, 100, adaId);
     await decodesMore(cleo, adaId);
+    // All that the camera gives, though its picture is too small for a third size.
+    await view(bob, 1_080, adaId);
     const { heights } = await eventually(
-      'the camera is encoded in several sizes',
-      30_000,
+      'the camera is encoded in two sizes',
+      40_000,
       () => encodedBy(ada),
-      (now) => now.heights.length > 1,
+      (now) => now.heights.length === 2 && Math.max(...now.heights) === camera.height,
     );
     t.diagnostic(`encoded: ${heights.join(', ')}`);
     const small = await eventually(

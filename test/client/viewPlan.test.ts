@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { encodingsOf } from '../../src/client/browser/encodings.ts';
 import { keepPausedMs, layerFor, ViewPlan } from '../../src/client/browser/viewPlan.ts';
 import { activeEncodings } from '../../src/client/browser/wantedLayers.ts';
 
@@ -99,6 +100,16 @@ describe('the videos that are received', () => {
 });
 
 describe('the encodings that are sent', () => {
+  it('are no more sizes than browsers make of a picture, the largest its own', () => {
+    const scales = (size: { width?: number; height?: number }): (number | undefined)[] =>
+      (encodingsOf('camera', size) ?? []).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy);
+    assert.deepEqual(scales({ width: 1_280, height: 720 }), [4, 2, 1]);
+    assert.deepEqual(scales({ width: 720, height: 1_280 }), [4, 2, 1]);
+    assert.deepEqual(scales({ width: 640, height: 480 }), [2, 1]);
+    assert.deepEqual(scales({ width: 320, height: 180 }), [1]);
+    assert.deepEqual(scales({}), [4, 2, 1]);
+  });
+
   it('are those up to the highest that anybody looks at, and none where nobody does', () => {
     assert.deepEqual(activeEncodings(3, 0), [true, false, false]);
     assert.deepEqual(activeEncodings(3, 1), [true, true, false]);

@@ -234,7 +234,7 @@ export interface Meeting {
   readonly tracks: readonly RemoteTrack[];
 
   /**
-   * Sends a track, sealed. Camera video goes out in three sizes, a screen in one.
+   * Sends a track, sealed. Camera video goes out in up to three sizes, a screen in one.
    * @throws LatchkeyError `forbidden` for viewers, `too_many_streams`, `codec_refused`, `closed`; TypeError for a source in use.
    */
   publish(track: MediaStreamTrack, options?: PublishOptions): Promise<Publication>;

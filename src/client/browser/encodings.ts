@@ -6,6 +6,12 @@ import type { Codec } from '../../sframe/prefix.ts';
 
 type Encodings = NonNullable<ProducerOptions['encodings']>;
 
+/** In pixels, as MediaTrackSettings has it. */
+interface PictureSize {
+  readonly width?: number;
+  readonly height?: number;
+}
+
 export const codecOf: Readonly<Record<MediaKind, Codec>> = { audio: 'opus', video: 'vp8' };
 
 export const mimeTypeOf: Readonly<Record<MediaKind, string>> = { audio: 'audio/opus', video: 'video/vp8' };
@@ -19,18 +25,32 @@ export const kindOf: Readonly<Record<Source, MediaKind>> = {
   screenAudio: 'audio',
 };
 
-/** Three sizes, so that each receiver gets the one that it can take; bits a second for 1280 × 720. */
-const camera: Encodings = [
-  { scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 1, maxBitrate: 1_500_000, scalabilityMode: 'L1T3' },
-];
+/** Bits a second of a camera's sizes, smallest first: 320 × 180, 640 × 360, 1280 × 720. */
+const cameraBitrates = [150_000, 500_000, 1_500_000];
+
+/**
+ * Pixels from which on a picture is worth one size more. They are libwebrtc's (`GetMaxSimulcastLayers`: 480 × 270, 960 × 540): of more encodings
+ * than it allows, it leaves out the largest, and a camera of 640 × 480 was only ever seen at 320 × 240.
+ */
+const anotherSizeFrom = [480 * 270, 960 * 540];
+
+/** Each half the next, so that each receiver gets the one that it can take; the largest is the camera's own. */
+const camera = ({ width, height }: PictureSize): Encodings => {
+  const pixels = width === undefined || height === undefined ? Infinity : width * height;
+  const sizes = 1 + anotherSizeFrom.filter((least) => pixels >= least).length;
+  return cameraBitrates.slice(0, sizes).map((maxBitrate, layer) => ({
+    scaleResolutionDownBy: 2 ** (sizes - 1 - layer),
+    maxBitrate,
+    scalabilityMode: 'L1T3',
+  }));
+};
 
 /** A small screen is not legible: one size. */
 const screen: Encodings = [{ maxBitrate: 2_500_000, scalabilityMode: 'L1T3' }];
 
-export const encodingsOf = (source: Source): Encodings | undefined => {
-  if (source === 'camera') return camera;
+/** `size`: of the track; where that is not known it is taken for large. */
+export const encodingsOf = (source: Source, size: PictureSize): Encodings | undefined => {
+  if (source === 'camera') return camera(size);
   return source === 'screen' ? screen : undefined;
 };
 

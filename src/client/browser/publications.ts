@@ -210,7 +210,7 @@ export class Publications {
     this.#listen(path);
     const { publication, stream } = sending;
     const { source, kind, muted } = publication;
-    const encodings = encodingsOf(source);
+    const encodings = encodingsOf(source, publication.track.getSettings());
     const attached: AttachedFrames[] = [];
     const { track, release } = sendable(publication.track, muted);
     try {
