@@ -18,12 +18,18 @@ declare global {
   }
 }
 
+export interface CameraSize {
+  readonly width: number;
+  readonly height: number;
+  readonly frameRate?: number;
+}
+
 export interface Joining {
   readonly meeting: string;
   readonly name: string;
   readonly role?: Role;
   /** Of the camera; null: nothing is sent. */
-  readonly camera?: { readonly width: number; readonly height: number } | null;
+  readonly camera?: CameraSize | null;
 }
 
 /** A page in which `window.joinAs` is to be called. */
@@ -81,10 +87,7 @@ const enter = async ({ url, token }: { url: string; token: string }): Promise<vo
   window.meeting = meeting;
 };
 
-export const publishDevices = async (
-  page: Page,
-  video: { readonly width: number; readonly height: number },
-): Promise<void> => {
+export const publishDevices = async (page: Page, video: CameraSize): Promise<void> => {
   await page.evaluate(async (video) => {
     const devices = await navigator.mediaDevices.getUserMedia({ audio: true, video });
     for (const track of devices.getTracks()) await window.meeting.publish(track);
