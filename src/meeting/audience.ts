@@ -15,6 +15,8 @@ import { RosterFeed } from './rosterFeed.ts';
 /** Behind twice within this time is too slow, in milliseconds. Shorter: whoever is slow for long is told everything again and again. */
 const keepUpMs = 10_000;
 
+const nobodySpeaks = encodeNotice('speakers', { participantIds: [] });
+
 interface Surroundings {
   readonly context: Pick<MeetingContext, 'nowMs' | 'events'>;
   readonly log: Logger;
@@ -28,7 +30,7 @@ export class Audience {
   readonly #guests: Pace;
   /** When a member that was behind was told everything anew. */
   readonly #resynchronised = new WeakMap<Member, number>();
-  #speakers = encodeNotice('speakers', { participantIds: [] });
+  #speakers = nobodySpeaks;
   #closed = false;
 
   constructor(at: Surroundings) {
@@ -49,9 +51,12 @@ export class Audience {
     for (const { entered, outlet } of this.#at.members.values()) if (entered) outlet.sendText(text);
   }
 
+  /** Told when they are others, or others are louder: whoever goes on speaking is no news, three times a second to everybody. */
   speakers(participantIds: string[]): void {
-    this.#speakers = encodeNotice('speakers', { participantIds });
-    this.#tellState(this.#speakers);
+    const text = encodeNotice('speakers', { participantIds });
+    if (text === this.#speakers) return;
+    this.#speakers = text;
+    this.#tellState(text);
   }
 
   doorChanged(): void {
@@ -67,9 +72,10 @@ export class Audience {
     if (this.#at.door.waiting > 0) outlet.sendText(encodeNotice('guests', this.#at.door.guests));
   }
 
-  /** Its new socket has been told everything. */
-  resumed(member: Member): void {
+  /** Its join was answered, or its new socket told who is here: what else goes on now. */
+  entered(member: Member): void {
     member.behind = false;
+    if (this.#speakers !== nobodySpeaks) member.outlet.sendText(this.#speakers);
     if (member.role === 'host') this.becameHost(member);
   }
 

@@ -252,7 +252,7 @@ export class Incarnation {
     member.entered = true;
     member.enteredAtMs = this.#context.nowMs();
     this.audience.roster.changed(member);
-    if (member.role === 'host') this.audience.becameHost(member);
+    this.audience.entered(member);
     const { participantId: participant, role, lease } = member;
     this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
     this.#rekeying.join(member);
@@ -279,7 +279,7 @@ export class Incarnation {
 
   resumed(member: Member, outlet: Outlet, ask: Ask<'resume'>): void {
     this.#resumption.resume(member, outlet, ask);
-    if (this.#isHere(member)) this.audience.resumed(member);
+    if (this.#isHere(member)) this.audience.entered(member);
   }
 
   /** @throws LatchkeyError `forbidden` where it was not asked to be. */

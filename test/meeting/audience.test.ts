@@ -251,12 +251,12 @@ describe('whoever is behind', () => {
     scene.audience.speakers(['ada']);
     const after = new FakeSocket();
     member.outlet = after;
-    scene.audience.resumed(member);
+    scene.audience.entered(member);
     before.drain();
-    assert.deepEqual([before.notices, after.notices], [['roster'], []]);
+    assert.deepEqual([before.notices, after.notices], [['roster'], ['speakers']]);
     assert.equal(scene.counts.resynchronised, 0);
     scene.audience.speakers(['bob']);
-    assert.deepEqual(after.told('speakers'), [{ participantIds: ['bob'] }]);
+    assert.deepEqual(after.told('speakers'), [{ participantIds: ['ada'] }, { participantIds: ['bob'] }]);
 
     // Behind on the new one as well: the old one's draining is none of its own.
     after.full = true;
@@ -264,7 +264,7 @@ describe('whoever is behind', () => {
     before.drain();
     assert.equal(member.behind, true);
     after.drain();
-    assert.deepEqual(after.notices, ['speakers', 'roster', 'speakers']);
+    assert.deepEqual(after.notices, ['speakers', 'speakers', 'roster', 'speakers']);
     scene.audience.close();
   });
 
@@ -344,8 +344,24 @@ describe('guests', () => {
     assert.equal(socket.told('guests').at(-1)?.['count'], 1);
     const next = new FakeSocket();
     member.outlet = next;
-    scene.audience.resumed(member);
+    scene.audience.entered(member);
     assert.equal(next.told('guests').at(-1)?.['count'], 1);
+    scene.audience.close();
+  });
+
+  it('tells who speaks when that changes, and whoever comes in meanwhile at once', (t) => {
+    const scene = new Scene(t);
+    const { socket: ada } = scene.join('ada');
+    for (let heard = 0; heard < 5; heard++) scene.audience.speakers(['ada', 'bob']);
+    assert.deepEqual(ada.told('speakers'), [{ participantIds: ['ada', 'bob'] }]);
+    const { member, socket: bob } = scene.join('bob');
+    scene.audience.entered(member);
+    assert.deepEqual(bob.told('speakers'), [{ participantIds: ['ada', 'bob'] }]);
+    scene.audience.speakers([]);
+    assert.deepEqual(ada.told('speakers').at(-1), { participantIds: [] });
+    const { member: late, socket: cleo } = scene.join('cleo');
+    scene.audience.entered(late);
+    assert.deepEqual(cleo.told('speakers'), [], 'nobody speaks: nothing to tell');
     scene.audience.close();
   });
 });
