@@ -158,7 +158,7 @@ describe('media that are moved', { timeout: 120_000 }, () => {
     await ada.waitForFunction(() => {
       const videos = document.querySelectorAll('video');
       const height = [...videos].at(-1)?.videoHeight ?? 0;
-      return height > 0 && height <= 200;
+      return height > 0 && height <= 240;
     });
     await look(1_000);
     const small = await height();
