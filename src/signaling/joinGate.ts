@@ -10,6 +10,9 @@ export type BusyReason = 'workers' | 'eventLoop' | 'joins';
 /** Milliseconds until it may be better. Shorter: whoever is refused asks more often. Longer: it comes in later than it could. */
 const retryAfterMs: Readonly<Record<BusyReason, number>> = { workers: 5_000, eventLoop: 1_000, joins: 2_000 };
 
+const busyFor = (reason: BusyReason): LatchkeyError =>
+  new LatchkeyError('busy', undefined, { retryAfterMs: retryAfterMs[reason] });
+
 export interface JoinGateOptions {
   readonly atOnce: number;
   readonly waiting: number;
@@ -36,14 +39,17 @@ export class JoinGate {
   /** @throws LatchkeyError `busy` */
   assertNotBusy(): void {
     const { busy } = this;
-    if (busy !== null) throw new LatchkeyError('busy', undefined, { retryAfterMs: retryAfterMs[busy] });
+    if (busy !== null) throw busyFor(busy);
   }
 
-  /** Carries it out when it is its turn. */
+  /** Carries it out when it is its turn. @throws LatchkeyError `busy`, where as many wait as may: those who came in the same moment did not see each other. */
   async run<T>(join: () => Promise<T>): Promise<T> {
     if (this.#inside < this.#options.atOnce) this.#inside++;
-    // Whoever ends hands its place on.
-    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+    else {
+      if (this.#queue.length >= this.#options.waiting) throw busyFor('joins');
+      // Whoever ends hands its place on.
+      await new Promise<void>((resolve) => this.#queue.push(resolve));
+    }
     try {
       return await join();
     } finally {

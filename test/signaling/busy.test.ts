@@ -13,6 +13,37 @@ import { api, startServerProcess } from '../server/serverProcess.ts';
 import type { ServerProcess } from '../server/serverProcess.ts';
 import { RawClient, joinAsk } from './rawClient.ts';
 
+/** Resolves for all when as many have come as are expected. */
+class Gathering {
+  readonly #all = Promise.withResolvers<void>();
+  #missing: number;
+
+  constructor(expected: number) {
+    this.#missing = expected;
+  }
+
+  async come(): Promise<void> {
+    if (--this.#missing === 0) this.#all.resolve();
+    await this.#all.promise;
+  }
+}
+
+/** Its key pair is made when those of the others are: all ask to join in the same moment. */
+class GatheredAgent extends LocalKeyAgent<Buffer, Buffer> {
+  readonly #gathering: Gathering;
+
+  constructor(gathering: Gathering) {
+    super(createNodeAgentCrypto(), systemClock);
+    this.#gathering = gathering;
+  }
+
+  override async begin(): Promise<{ publicKey: Uint8Array }> {
+    const begun = await super.begin();
+    await this.#gathering.come();
+    return begun;
+  }
+}
+
 let server: ServerProcess;
 
 before(async () => {
@@ -79,15 +110,16 @@ describe('a server that is busy', () => {
     const { session, troubles } = await bystander(meeting);
     const before = await joinsThatWereBusy();
     const tokens = await Promise.all(
-      Array.from({ length: 12 }, (_, number) => api(server).token(meeting, `Guest ${number}`)),
+      Array.from({ length: 24 }, (_, number) => api(server).token(meeting, `Guest ${number}`)),
     );
     let told = 0;
+    const gathered = new Gathering(tokens.length);
     const guests = await Promise.all(
       tokens.map((token, number) =>
         connect({
           url: server.url,
           token,
-          keyAgent: new LocalKeyAgent(createNodeAgentCrypto(), systemClock),
+          keyAgent: new GatheredAgent(gathered),
           encodedTransforms: true,
           // They come back one after the other, where all at once would be refused again.
           random: () => number / tokens.length,

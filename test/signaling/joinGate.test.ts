@@ -58,6 +58,11 @@ describe('the gate before joins', () => {
     const end = Promise.withResolvers<void>();
     const joins = [gate.run(() => end.promise), gate.run(() => end.promise)];
     assert.equal(gate.busy, 'joins');
+    await assert.rejects(
+      gate.run(() => Promise.resolve()),
+      (thrown) => thrown instanceof LatchkeyError && thrown.code === 'busy',
+      'also who was let pass before the others took their places',
+    );
     end.resolve();
     await Promise.all(joins);
     gate.assertNotBusy();
