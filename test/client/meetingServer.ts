@@ -1,6 +1,7 @@
 // A meeting's server as far as clients can tell: real WebSockets, the protocol's schemas, and the custodian's own vault, whose key
 // messages are the real ones. What it sends and when is the test's to say; with `automatic`, it rekeys for every join and departure and
 // activates when everybody acknowledged. A member whose socket is cut stays for as long as the test lets it, and may resume.
+// More than 400 lines: one server, whose answers stand beside what they change.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
