@@ -18,6 +18,7 @@ import { isLoopbackHost } from './http/loopback.ts';
 import { TapLimit } from './media/tapLimit.ts';
 import { MediaWorkers } from './media/workers.ts';
 import { MeetingDirectory } from './meeting/directory.ts';
+import { Happenings } from './meeting/happenings.ts';
 import { LedgerStore } from './meeting/ledgerStore.ts';
 import { ClientReports } from './observe/clientReports.ts';
 import { createCounts } from './observe/counts.ts';
@@ -103,6 +104,10 @@ const start = async (
   const workers = await startMedia(config, log);
   undoing.add(() => workers.close());
 
+  const happenings = new Happenings(
+    () => Date.now(),
+    (thrown) => log.error({ event: 'follower.failed', err: thrown }, 'a follower of meetings failed'),
+  );
   let custodians = 0;
   const directory = new MeetingDirectory(
     {
@@ -114,6 +119,7 @@ const start = async (
       mediaLimits: { ...config.media, egressBitrate: config.limits.egressBitratePerMeeting },
       log,
       events: counts,
+      tell: (meeting, told) => happenings.tell(meeting, told),
       nowMs: () => performance.now(),
     },
     {
@@ -143,7 +149,7 @@ const start = async (
       return loop.delay.p99Ms > config.limits.eventLoopDelayMs ? 'eventLoop' : null;
     },
   });
-  const signaling = openSignaling(config, { tokens, directory, gate, counts, log });
+  const signaling = openSignaling(config, { tokens, directory, gate, happenings, counts, log });
   let draining = false;
   const scrape = new Scrape(metrics, config.metrics);
   const collector = new Collector({ keeper, workers, directory, signaling, gate }, counts);
@@ -254,12 +260,14 @@ const openSignaling = (
     tokens,
     directory,
     gate,
+    happenings,
     counts,
     log,
   }: {
     tokens: TokenService;
     directory: MeetingDirectory;
     gate: JoinGate;
+    happenings: Happenings;
     counts: Counts;
     log: Logger;
   },
@@ -273,6 +281,7 @@ const openSignaling = (
       iceServers: (participantId) => credentials.issue(participantId),
       events: counts,
       createReports: () => new ClientReports(counts),
+      tell: (meeting, told) => happenings.tell(meeting, told),
     },
     limits: {
       messagesPerSecond: limits.messagesPerSecond,

@@ -18,6 +18,7 @@ interface Surroundings {
   readonly audience: Audience;
   readonly door: Door;
   readonly rekeying: Pick<Rekeying, 'stage'>;
+  readonly onRole: (member: Member) => void;
   readonly evict: (member: Member) => void;
 }
 
@@ -60,6 +61,7 @@ export class Controls {
     }
     audience.roster.changed(member);
     if (role === 'host') audience.becameHost(member);
+    this.#at.onRole(member);
     log.info(
       { event: 'participant.role', participant: participantId, before, role, by: by.participantId },
       'another role',

@@ -7,8 +7,9 @@ import { MediaRoom } from '../media/room.ts';
 import { fromBase64Url, toBase64Url } from '../protocol/bytes.ts';
 import { LatchkeyError, toLatchkeyError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import type { DepartureCause, EndReason, EpochId, Role } from '../protocol/names.ts';
+import type { DepartureCause, EndReason, EpochId } from '../protocol/names.ts';
 import type { Answer, Ask } from '../protocol/signaling.ts';
+import { Attendance } from './attendance.ts';
 import { Audience } from './audience.ts';
 import { Controls } from './controls.ts';
 import { Custody } from './custody.ts';
@@ -18,7 +19,8 @@ import { newParticipantId } from './identifiers.ts';
 import { MeetingLedger } from './meetingLedger.ts';
 import { MeetingMedia } from './meetingMedia.ts';
 import { newMember } from './member.ts';
-import type { Member, Outlet } from './member.ts';
+import type { JoinRequest, Member, Outlet } from './member.ts';
+import type { Told } from './happenings.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { EvictionReceipt, RekeyReceipt } from './receipts.ts';
 import { Rekeying } from './rekeying.ts';
@@ -27,14 +29,6 @@ import { roomEvents } from './roomEvents.ts';
 import type { EncodedRoster } from './rosterFeed.ts';
 import { Senders } from './senders.ts';
 import type { RekeyCounts } from './rekeying.ts';
-
-export interface JoinRequest {
-  readonly name: string;
-  readonly role: Role;
-  readonly tokenId: string;
-  readonly publicKey: Uint8Array;
-  readonly outlet: Outlet;
-}
 
 export interface IncarnationEnds {
   readonly door: Door;
@@ -55,6 +49,7 @@ export class Incarnation {
   readonly #ledger: MeetingLedger;
   readonly #rekeying: Rekeying;
   readonly #resumption: Resumption;
+  readonly #attendance: Attendance;
   readonly #members = new Map<string, Member>();
   readonly #log: Logger;
   readonly #onEmpty: () => void;
@@ -86,13 +81,17 @@ export class Incarnation {
       now: () => Date.now(),
       sink: context.ledgers.open(meeting.id, custody.incarnation),
     });
+    const tell = (told: Told): void => context.tell(meeting.id, told);
+    const { roster } = this.audience;
+    this.#attendance = new Attendance({ roster, events: context.events, log: this.#log, tell });
     this.#rekeying = new Rekeying({
       meeting,
       custodian: () => context.custodian(),
       context,
       log: this.#log,
       ledger: this.#ledger,
-      roster: this.audience.roster,
+      roster,
+      tell,
       withdraw: (lease) => void custody.withdraw(lease),
       onStarted: (member) => this.#stage(member, 'activation'),
       onFailed: (code) => this.close('failed', code),
@@ -119,7 +118,7 @@ export class Incarnation {
       meeting: meeting.id,
       custodian: () => context.custodian(),
       members: this.#members,
-      roster: this.audience.roster,
+      roster,
       mostOnStage: meeting.limits.stage,
       onSends: (member, sends) => this.#rekeying.sends(member, sends),
     });
@@ -129,6 +128,7 @@ export class Incarnation {
       audience: this.audience,
       door,
       rekeying: this.#rekeying,
+      onRole: ({ participantId, role }) => tell({ type: 'roleChanged', participant: participantId, role }),
       evict: (member) => this.depart(member, 'evicted'),
     });
   }
@@ -142,14 +142,15 @@ export class Incarnation {
     const log = context.log.child({ meeting: meeting.id });
     const events = roomEvents(context, log, () => started);
     const room = await MediaRoom.open(context.workers, context.mediaLimits, events);
+    let custody: Custody;
     try {
-      const custody = await Custody.begin(meeting, context);
+      custody = await Custody.begin(meeting, context);
       started = new Incarnation(meeting, context, custody, room, ends);
     } catch (thrown) {
       room.close();
       throw thrown;
     }
-    started.#log.info({ event: 'meeting.started', kind: meeting.kind }, 'meeting started');
+    started.#attendance.began(meeting, custody.incarnation);
     return started;
   }
 
@@ -253,8 +254,7 @@ export class Incarnation {
     member.enteredAtMs = this.#context.nowMs();
     this.audience.roster.changed(member);
     this.audience.entered(member);
-    const { participantId: participant, role, lease } = member;
-    this.#log.info({ event: 'participant.joined', participant, role, lease }, 'participant joined');
+    this.#attendance.joined(member);
     this.#rekeying.join(member);
   }
 
@@ -323,12 +323,7 @@ export class Incarnation {
     this.#members.delete(member.participantId);
     if (member.away !== null) clearTimeout(member.away);
     if (cause === 'evicted' || cause === 'left') member.outlet.end(cause);
-    if (member.entered) {
-      this.audience.roster.left(member, cause);
-      this.#context.events.departed(cause);
-      const { participantId: participant } = member;
-      this.#log.info({ event: 'participant.left', participant, cause }, 'participant left');
-    }
+    if (member.entered) this.#attendance.left(member, cause);
     const receipt = this.#rekeying.depart(member, cause);
     this.#endIfEmpty();
     return receipt;
@@ -388,8 +383,7 @@ export class Incarnation {
       member.outlet.end(reason, code);
     }
     this.#rekeying.close();
-    const participants = members.length;
-    this.#log.info({ event: 'meeting.stopped', reason, code, participants }, 'meeting stopped');
+    this.#attendance.over(this.#custody.incarnation, { reason, code, participants: members.length });
     void this.#custody.conclude(this.#ledger, reason);
     this.#onEmpty();
   }

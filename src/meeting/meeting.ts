@@ -5,8 +5,7 @@ import { LatchkeyError } from '../protocol/errors.ts';
 import type { EndReason, MeetingKind } from '../protocol/names.ts';
 import { Door } from './door.ts';
 import { Incarnation } from './incarnation.ts';
-import type { JoinRequest } from './incarnation.ts';
-import type { Member } from './member.ts';
+import type { JoinRequest, Member } from './member.ts';
 import type { MeetingContext, MeetingDescription, MeetingSettings } from './meetingContext.ts';
 
 export class Meeting {

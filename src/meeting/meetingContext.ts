@@ -14,6 +14,7 @@ import type {
 } from '../protocol/names.ts';
 import type { Door } from '../protocol/signaling.ts';
 import type { Timers } from '../protocol/timers.ts';
+import type { Told } from './happenings.ts';
 import type { LedgerStore } from './ledgerStore.ts';
 
 export interface MeetingDescription {
@@ -88,6 +89,8 @@ export interface MeetingContext {
   readonly mediaLimits: RoomLimits;
   readonly log: Logger;
   readonly events: MeetingEvents;
+  /** What followers of this meeting are told. */
+  readonly tell: (meeting: string, told: Told) => void;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
 }

@@ -34,6 +34,15 @@ export const nowhere: Outlet = {
   end: () => undefined,
 };
 
+/** Who wants in, with a token that is good, and the key that its admission is sealed to. */
+export interface JoinRequest {
+  readonly name: string;
+  readonly role: Role;
+  readonly tokenId: string;
+  readonly publicKey: Uint8Array;
+  readonly outlet: Outlet;
+}
+
 export interface Member {
   readonly participantId: string;
   readonly name: string;

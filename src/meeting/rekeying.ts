@@ -11,10 +11,12 @@ import type { ErrorCode, LatchkeyError } from '../protocol/errors.ts';
 import { lengths, mayProduce } from '../protocol/names.ts';
 import type { DepartureCause, EpochId, Lease, Trigger } from '../protocol/names.ts';
 import { Deadline } from './deadline.ts';
+import { Exposures } from './exposures.ts';
 import { Gates } from './gates.ts';
 import { KeyDelivery } from './keyDelivery.ts';
 import { encodeNotice, moveMember } from './member.ts';
 import type { Member } from './member.ts';
+import type { Told } from './happenings.ts';
 import type { MeetingContext, MeetingDescription } from './meetingContext.ts';
 import type { LedgerHead, MeetingLedger } from './meetingLedger.ts';
 import { Receipts } from './receipts.ts';
@@ -34,6 +36,7 @@ interface Surroundings {
   readonly log: Logger;
   readonly ledger: MeetingLedger;
   readonly roster: Pick<RosterFeed, 'flush' | 'leasesChanged'>;
+  readonly tell: (told: Told) => void;
   /** Admitted, and nobody is here to use it. */
   readonly withdraw: (lease: Lease) => void;
   /** Its first epoch is in use, and it holds the key. */
@@ -65,8 +68,7 @@ export class Rekeying {
   readonly #receipts = new Receipts();
   readonly #lagging = new Set<Member>();
   readonly #gates: Gates;
-  /** Departed, by the lease that they had, until their exposure is over. */
-  readonly #departed = new Map<Lease, string>();
+  readonly #exposures: Exposures;
   /** Minted and not retired, the oldest first. */
   readonly #live: Live[] = [];
   #activatedAtMs = 0;
@@ -81,7 +83,9 @@ export class Rekeying {
 
   constructor(at: Surroundings) {
     this.#at = at;
-    this.#gates = new Gates(at.ledger, at.log);
+    const { ledger, log, tell } = at;
+    this.#gates = new Gates(ledger, log);
+    this.#exposures = new Exposures({ ledger, events: at.context.events, log, tell });
     this.#deadline = new Deadline(at.context.nowMs, () => this.#step({ kind: 'tick' }));
     this.#machine = new RekeyMachine(at.meeting.timers, at.meeting.joinPolicy);
   }
@@ -125,7 +129,7 @@ export class Rekeying {
     }
     const given = member.givenThrough !== null;
     const receipt = this.#receipts.eviction(lease, given);
-    if (given) this.#departed.set(lease, participantId);
+    if (given) this.#exposures.begin(lease, participantId);
     this.#at.ledger.append({ type: 'left', participant: participantId, lease, cause });
     this.#step({ kind: 'depart', lease, cause });
     return receipt;
@@ -261,15 +265,7 @@ export class Rekeying {
     },
     exposed: ({ departures }) => {
       this.#receipts.exposed(departures);
-      for (const { lease, cause, epoch, exposureMs } of departures) {
-        const participant = this.#departed.get(lease);
-        this.#departed.delete(lease);
-        if (participant === undefined) continue;
-        this.#at.context.events.exposure(exposureMs);
-        this.#at.ledger.append({ type: 'exposed', participant, lease, cause, epoch, exposureMs });
-        const said = { event: 'departure.closed', participant, lease, cause, exposureMs };
-        this.#at.log.info(said, 'the departed can open nothing any more');
-      }
+      this.#exposures.over(departures);
     },
     retire: ({ epoch, acknowledged, missed }) => {
       const index = this.#live.findIndex((live) => live.epoch === epoch);
@@ -364,6 +360,7 @@ export class Rekeying {
       'epoch activated',
     );
     this.#receipts.activated({ epoch, trigger, fingerprint, tookMs, acknowledged, missed });
+    this.#at.tell({ type: 'epochRotated', epoch, trigger, by, tookMs, acknowledged, missed });
     if (trigger !== 'restart' || this.#lostAtMs === null) return;
     const recoveredMs = context.nowMs() - this.#lostAtMs;
     this.#lostAtMs = null;
@@ -380,6 +377,7 @@ export class Rekeying {
     const member = this.#byLease.get(lease);
     if (member === undefined) return;
     this.#lagging.add(member);
+    this.#at.tell({ type: 'lagging', participant: member.participantId, epoch });
     const { outlet } = member;
     outlet.whenDrained(() => {
       const still = this.#lagging.has(member) && member.outlet === outlet && !this.#closed;

@@ -6,6 +6,7 @@ import type { RtpCapabilities, RtpParameters } from 'mediasoup/types';
 import type { TokenClaims, TokenService } from '../auth/tokens.ts';
 import { verifyJoinSignature } from '../auth/joinSignature.ts';
 import type { MeetingDirectory } from '../meeting/directory.ts';
+import type { Told } from '../meeting/happenings.ts';
 import type { Incarnation } from '../meeting/incarnation.ts';
 import { assertHost } from '../meeting/controls.ts';
 import type { Meeting } from '../meeting/meeting.ts';
@@ -35,6 +36,8 @@ export interface VisitContext {
   readonly iceServers: (participantId: string) => IceServer[];
   readonly events: VisitEvents;
   readonly createReports: () => Reports;
+  /** What followers of a meeting are told. */
+  readonly tell: (meeting: string, told: Told) => void;
 }
 
 export interface VisitEvents {
@@ -46,7 +49,8 @@ export interface VisitEvents {
 
 /** What one client says of itself. */
 export interface Reports {
-  take(report: ClientNoticeData<'report'>, nowMs: number): unknown;
+  /** False: it came too early, and nothing of it was looked at. */
+  take(report: ClientNoticeData<'report'>, nowMs: number): boolean;
 }
 
 interface Seat {
@@ -210,8 +214,11 @@ export class Visit implements Handlers {
     acknowledged: ({ incarnation, member }, { epoch, fingerprint }) =>
       incarnation.acknowledged(member, epochId(epoch), fingerprint),
     confirmed: ({ incarnation, member }, { epoch }) => incarnation.confirmed(member, epochId(epoch)),
-    report: (_seat, report) => {
-      this.#reports.take(report, performance.now());
+    report: ({ meeting, member }, report) => {
+      const { dropped } = report;
+      if (!this.#reports.take(report, performance.now()) || dropped === undefined) return;
+      const { participantId: participant } = member;
+      this.#context.tell(meeting, { type: 'framesDropped', participant, dropped });
     },
   };
 

@@ -88,6 +88,7 @@ class World {
       log,
       ledger: this.scene.ledger,
       roster: { flush: nothing, leasesChanged: nothing },
+      tell: nothing,
       withdraw: nothing,
       onStarted: nothing,
       onRetired: nothing,
