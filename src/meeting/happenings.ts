@@ -1,7 +1,15 @@
 // What happens in meetings, as it is told to whoever follows them: webhooks, the console, reports. Plain data about people and epochs, never a
 // key. Followers are told at once and in order; what one of them throws is its own mistake and reaches neither the meeting nor the others.
 
-import type { DepartureCause, EndReason, EpochId, MeetingKind, Role, Trigger } from '../protocol/names.ts';
+import type {
+  DepartureCause,
+  DroppedReason,
+  EndReason,
+  EpochId,
+  MeetingKind,
+  Role,
+  Trigger,
+} from '../protocol/names.ts';
 
 interface Facts {
   /** An incarnation began: somebody is the first to join. */
@@ -42,7 +50,7 @@ interface Facts {
   /** Frames that this participant says that it dropped since it said so last, by why. */
   readonly framesDropped: {
     readonly participant: string;
-    readonly dropped: Readonly<Record<string, number>>;
+    readonly dropped: Readonly<{ [reason in DroppedReason]?: number | undefined }>;
   };
 }
 
