@@ -14,7 +14,10 @@ const left = {
 describe('followers of meetings', () => {
   it('are told what happened, of which meeting, and when', () => {
     const told: Happening[] = [];
-    const happenings = new Happenings(() => 1_234.5, assert.fail);
+    const happenings = new Happenings(
+      () => 1_234.5,
+      (thrown) => assert.fail(String(thrown)),
+    );
     happenings.follow((happening) => told.push(happening));
     happenings.tell('m', left);
     assert.deepEqual(told, [{ meeting: 'm', at: 1_234, ...left }]);
@@ -36,7 +39,7 @@ describe('followers of meetings', () => {
 
   it('are told nothing any more once they have stopped following', () => {
     const told: Happening[] = [];
-    const happenings = new Happenings(Date.now, assert.fail);
+    const happenings = new Happenings(Date.now, (thrown) => assert.fail(String(thrown)));
     const stop = happenings.follow((happening) => told.push(happening));
     stop();
     happenings.tell('m', left);
